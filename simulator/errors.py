@@ -39,3 +39,7 @@ class AgentError(RouteGymError):
 
 class WorldCapacityError(RouteGymError):
     """Raised when a town or route needs more room than a world record has."""
+
+
+class EvaluationError(RouteGymError):
+    """Raised when an evaluation cannot start or go on: its options, run folder, ledger or workers."""

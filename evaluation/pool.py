@@ -1,0 +1,332 @@
+"""Worker processes that drive routes, one route at a time each, and survive whatever a route does to them.
+
+Workers are fresh interpreters, each in its own process group. A worker that dies or falls silent is replaced; its route is
+driven once more and then recorded as crashed. The pool never writes: it yields events, and the caller keeps the ledger.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, Pipe, wait
+from pathlib import Path
+
+from evaluation.ledger import Attempt, decode_result
+from evaluation.tasks import CRASHED, RouteTask
+from leaderboard_adapters.records import RouteResult
+from simulator.errors import EvaluationError
+
+#: The driver of production, as `module:function`.
+DRIVER = "evaluation.drive:drive_route"
+
+_TRIES = 2  # a route whose worker died is driven once more
+_START_TRIES = 3
+_START_TIMEOUT_S = 120.0
+_POLL_S = 0.5  # how often a dead worker is looked for whose pipe a grandchild still holds open
+_GRACE_S = 2.0
+
+#: The worker imports from the same places as this process, whatever its working directory holds.
+_BOOT = """
+import json, sys
+sys.path[:] = json.loads(sys.argv[1])
+from evaluation.worker import main
+main(sys.argv[2], int(sys.argv[3]))
+"""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Raised out of `Pool.events` after a SIGINT or SIGTERM, when all workers are gone."""
+
+
+@dataclass(frozen=True)
+class RouteStarted:
+    """A worker took a route. `attempt` counts from 1."""
+
+    task: RouteTask
+    attempt: int
+    worker: int
+
+
+@dataclass(frozen=True)
+class RouteProgress:
+    """A worker has driven `tick` ticks and `completion` percent of its route."""
+
+    task: RouteTask
+    worker: int
+    tick: int
+    completion: float
+
+
+@dataclass(frozen=True)
+class RouteEnded:
+    """An attempt ended. `final` is False when the route will be driven once more."""
+
+    task: RouteTask
+    worker: int
+    attempt: Attempt
+    final: bool
+
+
+PoolEvent = RouteStarted | RouteProgress | RouteEnded
+
+
+class Pool:
+    """Drives tasks on `workers` processes; see `events`."""
+
+    def __init__(
+        self,
+        tasks: Sequence[RouteTask],
+        *,
+        workers: int = 1,
+        driver: str = DRIVER,
+        timeout_s: float = 600.0,
+        earlier: Mapping[str, Sequence[str]] | None = None,
+        log_folder: Path | None = None,
+    ) -> None:
+        """Nothing starts before `events` is iterated.
+
+        Args:
+            tasks: in the order in which to drive them.
+            workers: number of processes, at least 1.
+            driver: `module:function` that the workers call, see `evaluation.worker.Driver`.
+            timeout_s: seconds without progress after which a worker counts as hung.
+            earlier: reasons of the failed attempts that a record id already has.
+            log_folder: where each worker's output goes (`worker-<n>.log`); the caller's standard error without it.
+        """
+        self._pending = deque(tasks)
+        self._size = max(1, min(workers, len(tasks)))
+        self._driver = driver
+        self._timeout_s = timeout_s
+        self._reasons: dict[str, list[str]] = {key: list(value) for key, value in (earlier or {}).items()}
+        self._tries: dict[str, int] = {}
+        self._log_folder = log_folder
+        self._workers: list[_Worker] = []
+        self._failed_starts = 0
+
+    def events(self) -> Iterator[PoolEvent]:
+        """Drive everything and tell about it. Close the iterator to stop early; all workers are gone when it returns.
+
+        Raises:
+            Interrupted: after SIGINT or SIGTERM.
+            EvaluationError: when workers cannot start.
+        """
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._stop)
+            interrupted = stack.enter_context(_interrupt_pipe())
+            self._workers = [self._start(number) for number in range(1, self._size + 1)]
+            while self._pending or any(worker.task for worker in self._workers):
+                for worker in self._workers:
+                    if worker.ready and worker.task is None and self._pending:
+                        yield self._assign(worker)
+                ready = wait([interrupted, *(worker.connection for worker in self._workers)], _POLL_S)
+                if interrupted in ready:
+                    raise Interrupted
+                for worker in list(self._workers):
+                    yield from self._receive(worker)
+
+    def _start(self, number: int) -> _Worker:
+        ours, theirs = Pipe()
+        log: int | None = None
+        if self._log_folder is not None:
+            self._log_folder.mkdir(parents=True, exist_ok=True)
+            log = os.open(self._log_folder / f"worker-{number}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        search_path = json.dumps([os.path.abspath(entry) for entry in sys.path])
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-c", _BOOT, search_path, self._driver, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=2 if log is None else log,  # standard output belongs to the command's own answer
+                stderr=log,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,  # the terminal's Ctrl-C is ours to handle; and the whole group can be ended
+            )
+        finally:
+            theirs.close()
+            if log is not None:
+                os.close(log)
+        return _Worker(number, process, ours)
+
+    def _assign(self, worker: _Worker) -> RouteStarted:
+        task = self._pending.popleft()
+        worker.task, worker.tick, worker.completion = task, 0, 0.0
+        worker.started, worker.last_heard = time.time(), time.monotonic()
+        with contextlib.suppress(OSError):  # a worker that just died is noticed by `_receive`
+            worker.connection.send_bytes(json.dumps({"task": dataclasses.asdict(task)}).encode())
+        return RouteStarted(task, len(self._reasons.get(task.record_id, ())) + 1, worker.number)
+
+    def _receive(self, worker: _Worker) -> Iterator[PoolEvent]:
+        """Everything that a worker has said, and what follows from its silence."""
+        # Looked at before the pipe, so that nothing a worker said before its end is missed.
+        dead = worker.process.poll() is not None
+        try:
+            while worker.connection.poll():
+                yield from self._understand(worker, json.loads(worker.connection.recv_bytes()))
+        except (EOFError, OSError):
+            dead = True
+        limit = self._timeout_s if worker.ready else max(self._timeout_s, _START_TIMEOUT_S)
+        if dead:
+            yield from self._replace(worker, worker.end())
+        elif (worker.task or not worker.ready) and time.monotonic() - worker.last_heard > limit:
+            worker.abort()
+            yield from self._replace(worker, f"no progress for {self._timeout_s:g} s")
+
+    def _understand(self, worker: _Worker, message: dict[str, object]) -> Iterator[PoolEvent]:
+        worker.last_heard = time.monotonic()
+        match message:
+            case {"ready": _}:
+                worker.ready, self._failed_starts = True, 0
+            case {"progress": [int(tick), float(completion)]} if worker.task:
+                worker.tick, worker.completion = tick, completion
+                yield RouteProgress(worker.task, worker.number, tick, completion)
+            case {"result": str(text)} if worker.task:
+                yield self._ended(worker, decode_result(text), "")
+            case {"error": str(reason), "status": str(status)} if worker.task:
+                yield self._ended(worker, failed_result(worker.task, status), reason)
+
+    def _replace(self, worker: _Worker, how: str) -> Iterator[PoolEvent]:
+        """Record what a lost worker was doing, and start another one if there is work left."""
+        self._workers.remove(worker)
+        if worker.task is None and not worker.ready:
+            self._failed_starts += 1
+            if self._failed_starts >= _START_TRIES:
+                raise EvaluationError(f"workers cannot start ({how}); {self._log_hint(worker)}")
+        if worker.task is not None:
+            task, key = worker.task, worker.task.record_id
+            self._tries[key] = self._tries.get(key, 0) + 1
+            again = self._tries[key] < _TRIES
+            if again:
+                self._pending.append(task)
+            reason = f"{how}, at tick {worker.tick} ({worker.completion:.1f} % of the route)"
+            yield self._ended(worker, failed_result(task, CRASHED), reason, final=not again)
+        if self._pending:
+            self._workers.append(self._start(worker.number))
+            self._workers.sort(key=lambda w: w.number)
+
+    def _ended(self, worker: _Worker, result: RouteResult, reason: str, *, final: bool = True) -> RouteEnded:
+        task = worker.task
+        assert task is not None
+        reasons = self._reasons.setdefault(task.record_id, [])
+        notes = [f"attempt {number} failed: {text}" for number, text in enumerate(reasons, 1)]
+        if reason:
+            notes.append(f"attempt {len(reasons) + 1} failed: {reason}")
+        result = dataclasses.replace(result, index=task.index, notes=(*result.notes, *notes))
+        attempt = Attempt(
+            task.route_id, task.repetition, len(reasons) + 1, worker.started, time.time(), reason, result
+        )
+        reasons.append(reason)
+        worker.task = None
+        return RouteEnded(task, worker.number, attempt, final)
+
+    def _log_hint(self, worker: _Worker) -> str:
+        if self._log_folder is None:
+            return "its output above says why"
+        return f"see {self._log_folder / f'worker-{worker.number}.log'}"
+
+    def _stop(self) -> None:
+        """End all workers: those between routes in good order, those in mid-route at once."""
+        for worker in self._workers:
+            worker.connection.close()
+            if worker.task is not None:
+                worker.kill()
+        for worker in self._workers:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                worker.process.wait(_GRACE_S)
+            worker.kill()
+        self._workers = []
+
+
+class _Worker:
+    """One process and what it is at. Times: `started` since 1970, `last_heard` monotonic, seconds."""
+
+    def __init__(self, number: int, process: subprocess.Popen[bytes], connection: Connection) -> None:
+        self.number = number
+        self.process = process
+        self.connection = connection
+        self.ready = False
+        self.task: RouteTask | None = None
+        self.started = 0.0
+        self.last_heard = time.monotonic()
+        self.tick = 0
+        self.completion = 0.0
+
+    def end(self) -> str:
+        """Clear away a worker that died by itself, and say how it died."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(_GRACE_S)
+        self.kill()
+        code = self.process.returncode
+        if code >= 0:
+            return f"the worker exited with code {code}"
+        cause = {signal.SIGKILL: " (out of memory, or killed from outside)", signal.SIGSEGV: " (segmentation fault)"}
+        return f"the worker was killed by {signal.Signals(-code).name}{cause.get(signal.Signals(-code), '')}"
+
+    def abort(self) -> None:
+        """End a hung worker; SIGABRT first, which makes it write its stack to the log."""
+        self.process.send_signal(signal.SIGABRT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(_GRACE_S)
+        self.kill()
+
+    def kill(self) -> None:
+        """Kill the worker and every process that it started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.connection.close()
+
+
+def failed_result(task: RouteTask, status: str) -> RouteResult:
+    """The record of a route that was not driven: no infractions, nothing scored, as the official evaluator writes it."""
+    return RouteResult(
+        route_id=task.record_id,
+        scenario_name=task.scenario_name,
+        scenario_type=task.scenario_type,
+        town=task.town,
+        weather_id=None,
+        save_name=f"{task.record_id}_{task.town}_{task.scenario_name}",
+        status=status,
+        infractions=(),
+        score_route=0.0,
+        score_penalty=1.0,
+        score_composed=0.0,
+        route_length=0.0,
+        duration_game=0.0,
+        duration_system=0.0,
+        index=task.index,
+        seed=task.seed,
+        agent=task.agent,
+        suite=task.suite,
+        synthetic=task.synthetic,
+    )
+
+
+@contextlib.contextmanager
+def _interrupt_pipe() -> Iterator[int]:
+    """A file descriptor that becomes readable when SIGINT or SIGTERM arrives, instead of an exception anywhere."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+
+    def note(signum: int, frame: object) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.write(writer, b"!")
+
+    previous = {}
+    if threading.current_thread() is threading.main_thread():
+        previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield reader
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        os.close(reader)
+        os.close(writer)

@@ -1,0 +1,110 @@
+"""The worker process: takes tasks as JSON messages, drives them one at a time, answers with progress and results.
+
+Messages to the worker:   {"task": {...}}
+Messages from the worker: {"ready": true}, {"progress": [tick, completion]}, {"result": "..."},
+                          {"error": "...", "status": "..."}
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import importlib
+import json
+import os
+import queue
+import resource
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+from evaluation.ledger import encode_result
+from evaluation.tasks import CRASHED, NOT_SET_UP, RouteTask
+from leaderboard_adapters.records import RouteResult
+from simulator.errors import AgentError, RouteGymError
+
+#: Drives one route: (task, on_progress(tick, completion in percent)) -> result.
+Driver = Callable[[RouteTask, Callable[[int, float], None]], RouteResult]
+
+_PROGRESS_PERIOD_S = 0.1
+
+
+def load_driver(name: str) -> Driver:
+    """Import a driver named as `module:function`."""
+    module, _, function = name.partition(":")
+    driver: Driver = getattr(importlib.import_module(module), function)
+    return driver
+
+
+def serve(connection: Connection, driver: Driver) -> None:
+    """Drive what comes over `connection` until the other side closes it."""
+    tasks: queue.SimpleQueue[RouteTask | None] = queue.SimpleQueue()
+    busy = threading.Event()
+    threading.Thread(target=_listen, args=(connection, tasks, busy), daemon=True).start()
+    _send(connection, {"ready": True})
+    while (task := tasks.get()) is not None:
+        answer = _drive(connection, driver, task)
+        busy.clear()  # before the answer, since the next task may follow at once
+        _send(connection, answer)
+
+
+def _listen(connection: Connection, tasks: queue.SimpleQueue[RouteTask | None], busy: threading.Event) -> None:
+    """Queue incoming tasks. When the parent is gone, end: at once in mid-route, in good order between routes."""
+    while True:
+        try:
+            message = json.loads(connection.recv_bytes())
+        except (EOFError, OSError):
+            if busy.is_set():
+                os._exit(1)
+            tasks.put(None)
+            return
+        busy.set()
+        tasks.put(RouteTask(**message["task"]))
+
+
+def _drive(connection: Connection, driver: Driver, task: RouteTask) -> dict[str, Any]:
+    """The answer to one task."""
+    last_sent = -_PROGRESS_PERIOD_S
+
+    def on_progress(tick: int, completion: float) -> None:
+        nonlocal last_sent
+        now = time.monotonic()
+        if now - last_sent >= _PROGRESS_PERIOD_S:
+            last_sent = now
+            _send(connection, {"progress": [int(tick), float(completion)]})
+
+    try:
+        result = driver(task, on_progress)
+        if result.route_id != task.record_id:
+            raise RouteGymError(f"the driver returned {result.route_id} for {task.record_id}")
+        return {"result": encode_result(result)}
+    except AgentError as error:
+        return {"error": str(error), "status": NOT_SET_UP}
+    except RouteGymError as error:
+        return {"error": str(error), "status": CRASHED}
+    except Exception as error:
+        traceback.print_exc()
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{os.path.basename(where.filename)}:{where.lineno}"
+        return {"error": f"{type(error).__name__}: {error} ({place})", "status": CRASHED}
+
+
+def _send(connection: Connection, message: dict[str, Any]) -> None:
+    connection.send_bytes(json.dumps(message).encode())
+
+
+def main(driver_name: str, descriptor: int) -> None:
+    """Entry point of the process: `descriptor` is the inherited end of the pipe."""
+    os.set_inheritable(descriptor, False)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    faulthandler.enable()  # a crash, or the SIGABRT of the hang watchdog, leaves a stack in the log
+    connection = Connection(descriptor)
+    try:
+        driver = load_driver(driver_name)
+    except Exception as error:
+        traceback.print_exc()
+        sys.exit(f"cannot load {driver_name}: {error}")
+    serve(connection, driver)
