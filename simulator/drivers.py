@@ -1,0 +1,307 @@
+"""Drivers of everybody but the ego: traffic on lanes (IDM), scripted tracks, walkers.
+
+A driver decides an acceleration and a line from the state at the start of the tick; `move_actors` then rolls all of them.
+Gaps are bumper to bumper, metres.
+"""
+
+from __future__ import annotations
+
+import math
+
+from simulator.blueprints import Kind
+from simulator.dynamics import drive_controlled, move, steer_along
+from simulator.junctions import junction_gap
+from simulator.kernel import kernel
+from simulator.roads.queries import lane_curvature, lane_pose
+from simulator.state import EGO, MAX_PLAN, TICK_SECONDS, Behaviour, DriverFlag
+
+_LANES = int(Behaviour.LANES)
+_TRACK = int(Behaviour.TRACK)
+_WALK = int(Behaviour.WALK)
+_HOLD = int(Behaviour.HOLD)
+_CONTROLLED = int(Behaviour.CONTROLLED)
+_IGNORE_VEHICLES = int(DriverFlag.IGNORE_VEHICLES)
+_CONSTANT_VELOCITY = int(DriverFlag.CONSTANT_VELOCITY)
+_STOP_AT_END = int(DriverFlag.STOP_AT_END)
+_WALKER = int(Kind.WALKER)
+_PROP = int(Kind.PROP)
+
+FREE = 1e6  # m, nothing ahead
+STANDSTILL_GAP = 2.0  # m, IDM s0
+MAX_ACCELERATION = 1.8  # m/s2, IDM a
+COMFORT_BRAKE = 3.0  # m/s2, IDM b
+HARD_BRAKE = 8.0  # m/s2
+LATERAL_ACCELERATION = 2.0  # m/s2 that traffic accepts in bends
+LOOK_AHEAD = 80.0  # m
+
+
+@kernel
+def idm(speed, wanted, gap, leader_speed, headway, standstill):  # type: ignore[no-untyped-def]
+    """Intelligent Driver Model acceleration, m/s2 (Treiber et al. 2000, delta = 4)."""
+    if wanted < 0.1:
+        free = -COMFORT_BRAKE if speed > 0.0 else 0.0
+    else:
+        ratio = speed / wanted
+        free = MAX_ACCELERATION * (1.0 - ratio * ratio * ratio * ratio)
+        if free < -COMFORT_BRAKE:
+            free = -COMFORT_BRAKE
+    if gap >= FREE:
+        return free
+    closing = speed * (speed - leader_speed) / (2.0 * math.sqrt(MAX_ACCELERATION * COMFORT_BRAKE))
+    desired = standstill + max(speed * headway + closing, 0.0)
+    ratio = desired / max(gap, 0.1)
+    return max(min(free, MAX_ACCELERATION * (1.0 - ratio * ratio)), -HARD_BRAKE)
+
+
+@kernel
+def leader_on_plan(w, net, i):  # type: ignore[no-untyped-def]
+    """Nearest actor ahead on the lanes of i's plan.
+
+    Returns (gap metres or FREE, its speed along the lane).
+    """
+    best = FREE
+    best_speed = 0.0
+    start = -w.lane_s[i]  # distance from i to the start of plan[k]
+    for k in range(MAX_PLAN):
+        lane = w.plan[i, k]
+        if lane < 0 or start > LOOK_AHEAD:
+            break
+        for j in range(w.num_slots):
+            if w.lane[j] != lane or j == i or w.kind[j] == 0 or w.hidden[j] == 1:
+                continue
+            ahead = start + w.lane_s[j]
+            if ahead <= 0.0 or (ahead == 0.0 and j > i):
+                continue
+            gap = ahead - w.half_length[j] - w.half_length[i]
+            if gap >= best:
+                continue
+            lateral = abs(w.lane_offset[j] - w.lane_offset[i])
+            if lateral > w.half_width[i] + w.half_width[j] + 0.3:
+                continue
+            best = gap
+            x, y, z, yaw = lane_pose(net, lane, w.lane_s[j])
+            best_speed = max(w.vx[j] * math.cos(yaw) + w.vy[j] * math.sin(yaw), 0.0)
+        start += net.lane_length[lane]
+    return best, best_speed
+
+
+@kernel
+def obstacle_in_corridor(w, i, curvature, reach):  # type: ignore[no-untyped-def]
+    """Nearest actor within `reach` metres in the strip that i is about to sweep, whatever lane it is on.
+
+    Catches walkers, scripted vehicles and cars that stick out of the next lane. Walkers and crossing actors are taken where
+    they will be when i gets there (at most 2 s ahead). Returns (gap or FREE, its speed along i's heading).
+    """
+    c = math.cos(w.yaw[i])
+    s = math.sin(w.yaw[i])
+    best = FREE
+    best_speed = 0.0
+    for j in range(w.num_slots):
+        if j == i or w.kind[j] == 0 or w.hidden[j] == 1:
+            continue
+        dx = w.x[j] - w.x[i]
+        dy = w.y[j] - w.y[i]
+        along = dx * c + dy * s
+        if along <= 0.0 or along > reach or abs(w.z[j] - w.z[i]) > 3.0:
+            continue
+        across = -dx * s + dy * c - 0.5 * curvature * along * along
+        if abs(across) > 6.0:
+            continue
+        turn = w.yaw[j] - w.yaw[i] - curvature * along
+        cj = abs(math.cos(turn))
+        sj = abs(math.sin(turn))
+        width = w.half_length[j] * sj + w.half_width[j] * cj
+        depth = w.half_length[j] * cj + w.half_width[j] * sj
+        gap = along - depth - w.half_length[i]
+        if gap >= best or gap < -w.half_length[i]:
+            continue
+        margin = w.half_width[i] + width + 0.25
+        hit = abs(across) < margin
+        if not hit and w.speed[j] != 0.0:
+            sideways = -w.vx[j] * s + w.vy[j] * c
+            arrival = min(max(gap, 0.0) / max(w.speed[i], 1.0), 2.0)
+            later = across + sideways * arrival
+            hit = abs(sideways) > 0.4 and (abs(later) < margin or across * later < 0.0)
+        if hit:
+            best = max(gap, 0.05)
+            best_speed = max(w.vx[j] * c + w.vy[j] * s, 0.0)
+    return best, best_speed
+
+
+@kernel
+def curve_speed(net, plan, lane_s, speed):  # type: ignore[no-untyped-def]
+    """Speed (m/s) that the bends within braking distance allow."""
+    allowed = 1e3
+    reach = min(6.0 + speed * speed / (2.0 * 2.0), LOOK_AHEAD)
+    start = -lane_s
+    for k in range(MAX_PLAN):
+        lane = plan[k]
+        if lane < 0 or start > reach:
+            break
+        length = net.lane_length[lane]
+        s = max(lane_s if k == 0 else 0.0, 0.0)
+        while s < length and start + s < reach:
+            curvature = abs(lane_curvature(net, lane, s))
+            if curvature > 0.005:
+                v2 = LATERAL_ACCELERATION / curvature + 2.0 * 1.5 * max(start + s, 0.0)
+                allowed = min(allowed, math.sqrt(v2))
+            s += 4.0
+        start += length
+    return max(allowed, 2.0)
+
+
+@kernel
+def decide_on_lanes(w, net, i):  # type: ignore[no-untyped-def]
+    """Set the acceleration of a traffic vehicle: target speed, bends, leader, junction rules."""
+    flags = w.driver_flags[i]
+    speed = w.speed[i]
+    lane = w.plan[i, 0]
+    limit = net.lane_speed_limit[lane] * w.speed_factor[i]
+    wanted = limit if w.target_speed[i] < 0.0 else w.target_speed[i]
+    wanted = min(wanted, curve_speed(net, w.plan[i], w.lane_s[i], speed))
+    acceleration = idm(speed, wanted, FREE, 0.0, 1.0, STANDSTILL_GAP)
+    if flags & _IGNORE_VEHICLES == 0:
+        gap, leader_speed = leader_on_plan(w, net, i)
+        acceleration = min(acceleration, idm(speed, max(wanted, 0.1), gap, leader_speed, w.headway[i], STANDSTILL_GAP))
+        curvature = lane_curvature(net, lane, min(w.lane_s[i] + 3.0, net.lane_length[lane]))
+        gap, leader_speed = obstacle_in_corridor(w, i, curvature, 8.0 + 1.2 * speed)
+        acceleration = min(acceleration, idm(speed, max(wanted, 0.1), gap, leader_speed, 0.3, 1.0))
+    gap = junction_gap(w, net, i)
+    if gap < FREE:
+        acceleration = min(acceleration, idm(speed, max(wanted, 0.1), max(gap, 0.05), 0.0, 0.2, 0.4))
+    if w.plan[i, 1] < 0:  # the road ends here
+        left = net.lane_length[lane] - w.lane_s[i] - w.half_length[i]
+        acceleration = min(acceleration, idm(speed, max(wanted, 0.1), max(left, 0.05), 0.0, 0.2, 0.5))
+    w.acceleration[i] = acceleration
+    w.waiting[i] = w.waiting[i] + TICK_SECONDS if speed < 0.2 else 0.0
+
+
+@kernel
+def decide_on_track(w, i, curvature):  # type: ignore[no-untyped-def]
+    """Set the acceleration of a scripted vehicle; with constant velocity it is imposed in `roll_on_track`."""
+    flags = w.driver_flags[i]
+    acceleration = idm(w.speed[i], w.target_speed[i], FREE, 0.0, 1.0, STANDSTILL_GAP)
+    if flags & _IGNORE_VEHICLES == 0:
+        gap, leader_speed = obstacle_in_corridor(w, i, curvature, 6.0 + 1.6 * abs(w.speed[i]))
+        acceleration = min(
+            acceleration, idm(w.speed[i], max(w.target_speed[i], 0.1), gap, leader_speed, 0.6, STANDSTILL_GAP)
+        )
+    w.acceleration[i] = acceleration
+
+
+@kernel
+def roll_on_lanes(w, net, i):  # type: ignore[no-untyped-def]
+    """Move a traffic vehicle one tick along its lane."""
+    lane = w.lane[i]
+    s = w.lane_s[i]
+    x, y, z, yaw = lane_pose(net, lane, s)
+    heading = math.atan2(math.sin(w.yaw[i] - yaw), math.cos(w.yaw[i] - yaw))
+    preview = min(s + 0.1 * w.speed[i], net.lane_length[lane])
+    slip = steer_along(w, i, w.lane_offset[i] - w.desired_offset[i], heading, lane_curvature(net, lane, preview))
+    move(w, i, slip, max(w.speed[i] + w.acceleration[i] * TICK_SECONDS, 0.0))
+
+
+@kernel
+def roll_on_track(w, routes, i):  # type: ignore[no-untyped-def]
+    """Move a scripted vehicle one tick along its track.
+
+    Returns True when it has passed the track's end.
+    """
+    t = w.track[i]
+    first = routes.track_first[t]
+    count = routes.track_first[t + 1] - first
+    step = routes.track_step[t]
+    k = min(max(int(w.track_s[i] / step), 0), count - 2)
+    best = 1e18
+    offset = 0.0
+    for q in range(max(k - 1, 0), min(k + 4, count - 1)):
+        p = first + q
+        dx = routes.track_x[p + 1] - routes.track_x[p]
+        dy = routes.track_y[p + 1] - routes.track_y[p]
+        ex = w.x[i] - routes.track_x[p]
+        ey = w.y[i] - routes.track_y[p]
+        along = (ex * dx + ey * dy) / max(dx * dx + dy * dy, 1e-12)
+        along = max(along, 0.0) if q < count - 2 else along
+        clipped = min(along, 1.0)
+        rx = ex - clipped * dx
+        ry = ey - clipped * dy
+        d2 = rx * rx + ry * ry
+        if d2 < best:
+            best = d2
+            w.track_s[i] = (q + along if q == count - 2 else q + clipped) * step
+            offset = (dx * ey - dy * ex) / max(math.sqrt(dx * dx + dy * dy), 1e-9)
+    p = first + min(max(int(w.track_s[i] / step), 0), count - 2)
+    share = min(max(w.track_s[i] / step - (p - first), 0.0), 1.0)
+    turn = routes.track_yaw[p + 1] - routes.track_yaw[p]
+    turn = math.atan2(math.sin(turn), math.cos(turn))
+    yaw = routes.track_yaw[p] + share * turn
+    curvature = turn / step
+    heading = math.atan2(math.sin(w.yaw[i] - yaw), math.cos(w.yaw[i] - yaw))
+    w.z[i] = routes.track_z[p]
+    if w.driver_flags[i] & _CONSTANT_VELOCITY:
+        following = w.target_speed[i]
+    else:
+        decide_on_track(w, i, curvature)
+        following = max(w.speed[i] + w.acceleration[i] * TICK_SECONDS, 0.0)
+    slip = steer_along(w, i, offset - w.desired_offset[i], heading, curvature)
+    move(w, i, slip, following)
+    return w.track_s[i] >= (count - 1) * step - 0.3
+
+
+@kernel
+def decide_all(w, net):  # type: ignore[no-untyped-def]
+    """Accelerations of all traffic vehicles, from one and the same state."""
+    for i in range(1, w.num_slots):
+        if w.kind[i] == 0 or w.hidden[i] == 1 or w.behaviour[i] != _LANES:
+            continue
+        if w.lane[i] < 0 or w.plan[i, 0] < 0:
+            w.acceleration[i] = -COMFORT_BRAKE
+            continue
+        decide_on_lanes(w, net, i)
+
+
+@kernel
+def move_actors(w, net, routes):  # type: ignore[no-untyped-def]
+    """Roll every actor one tick."""
+    for i in range(w.num_slots):
+        if w.kind[i] == 0 or w.kind[i] == _PROP or w.hidden[i] == 1:
+            continue
+        behaviour = w.behaviour[i]
+        if behaviour == _CONTROLLED:
+            drive_controlled(w, i)
+        elif behaviour == _LANES:
+            if w.lane[i] >= 0:
+                roll_on_lanes(w, net, i)
+            else:
+                move(w, i, 0.0, max(w.speed[i] - COMFORT_BRAKE * TICK_SECONDS, 0.0))
+        elif behaviour == _TRACK:
+            if roll_on_track(w, routes, i):
+                leave_track(w, i)
+        elif behaviour == _WALK:
+            move(w, i, 0.0, w.target_speed[i])
+            w.yaw_rate[i] = 0.0
+        elif w.speed[i] != 0.0:  # HOLD: whatever still rolls comes to a stop
+            slowed = max(abs(w.speed[i]) - HARD_BRAKE * TICK_SECONDS, 0.0)
+            move(w, i, 0.0, slowed if w.speed[i] > 0.0 else -slowed)
+        else:
+            w.ax[i] = 0.0
+            w.ay[i] = 0.0
+            w.yaw_rate[i] = 0.0
+        if i != EGO and w.travel_limit[i] > 0.0 and w.travelled[i] >= w.travel_limit[i]:
+            w.behaviour[i] = _HOLD
+            w.travel_limit[i] = 0.0
+            w.target_speed[i] = 0.0
+
+
+@kernel
+def leave_track(w, i):  # type: ignore[no-untyped-def]
+    """At the end of its track a vehicle stops, or goes on as traffic on the lane it is on."""
+    if w.driver_flags[i] & _STOP_AT_END or w.lane[i] < 0:
+        w.behaviour[i] = _HOLD
+        w.target_speed[i] = 0.0
+        return
+    w.behaviour[i] = _LANES
+    w.driver_flags[i] &= ~_CONSTANT_VELOCITY
+    for k in range(MAX_PLAN):
+        w.plan[i, k] = -1
+    w.plan[i, 0] = w.lane[i]

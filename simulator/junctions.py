@@ -1,0 +1,191 @@
+"""Right of way: where a traffic vehicle must halt for a light, a sign, or somebody on a crossing lane."""
+
+from __future__ import annotations
+
+from simulator.kernel import kernel
+from simulator.roads.network import Yield
+from simulator.state import EGO, MAX_PLAN, Behaviour, DriverFlag, LightState
+
+_LANES = int(Behaviour.LANES)
+_TRACK = int(Behaviour.TRACK)
+_IGNORE_LIGHTS = int(DriverFlag.IGNORE_LIGHTS)
+_IGNORE_SIGNS = int(DriverFlag.IGNORE_SIGNS)
+_IGNORE_VEHICLES = int(DriverFlag.IGNORE_VEHICLES)
+_GREEN = int(LightState.GREEN)
+_YELLOW = int(LightState.YELLOW)
+_RED = int(LightState.RED)
+_OFF = int(LightState.OFF)
+_GIVES_WAY = int(Yield.GIVES_WAY)
+_HAS_PRIORITY = int(Yield.HAS_PRIORITY)
+
+FREE = 1e6
+_SIGHT = 45.0  # m before a junction at which its rules begin to matter
+_PATIENCE = 20.0  # s after which a standing vehicle takes an equal's gap
+_MARGIN = 1.2  # s kept between two vehicles in a shared area
+
+
+@kernel
+def junction_gap(w, net, i):  # type: ignore[no-untyped-def]
+    """Metres from i's front to the place where it must halt, or a huge number when it may go on."""
+    lane = w.plan[i, 0]
+    if net.lane_junction[lane] >= 0:
+        return gap_inside(w, net, i, lane)
+    ahead = net.lane_length[lane] - w.lane_s[i]
+    before = lane
+    entering = -1
+    for k in range(1, MAX_PLAN):
+        following = w.plan[i, k]
+        if following < 0 or ahead > _SIGHT:
+            return FREE
+        if net.lane_junction[following] >= 0:
+            entering = following
+            break
+        before = following
+        ahead += net.lane_length[following]
+    if entering < 0:
+        return FREE
+    line = ahead
+    if net.lane_stop_line[before] >= 0.0:
+        line = ahead - (net.lane_length[before] - net.lane_stop_line[before])
+    gap = line - w.half_length[i]
+    if gap < -1.5:  # already over the line
+        return FREE
+    flags = w.driver_flags[i]
+    light = net.lane_light[entering]
+    if light >= 0 and flags & _IGNORE_LIGHTS == 0:
+        state = w.light_state[light]
+        if state == _RED:
+            return gap
+        if state == _YELLOW and w.speed[i] * w.speed[i] < 2.0 * 3.5 * max(gap, 0.1):
+            return gap
+    ruled_by_light = light >= 0 and w.light_state[light] != _OFF
+    if net.lane_stop_sign[before] >= 0 and not ruled_by_light and flags & _IGNORE_SIGNS == 0:
+        if w.stopped_at_sign[i] == 0:
+            if w.speed[i] < 0.3 and gap < 2.5:
+                w.stopped_at_sign[i] = 1
+            else:
+                return gap
+    if flags & _IGNORE_VEHICLES:
+        return FREE
+    if w.bg_clear_junction == net.lane_junction[entering]:
+        return gap
+    if must_give_way(w, net, i, entering, -ahead):
+        return gap
+    if exit_is_blocked(w, net, i, entering):
+        return gap
+    return FREE
+
+
+@kernel
+def gap_inside(w, net, i, lane):  # type: ignore[no-untyped-def]
+    """Inside a junction: halt before a shared area that somebody occupies or is about to."""
+    if w.driver_flags[i] & _IGNORE_VEHICLES:
+        return FREE
+    best = FREE
+    s = w.lane_s[i]
+    for c in range(net.conflict_first[lane], net.conflict_first[lane + 1]):
+        gap = net.conflict_enter[c] - s - w.half_length[i] - 0.5
+        if gap < -1.0:
+            continue
+        if gap < best and conflict_taken(w, net, i, lane, s, c):
+            best = max(gap, 0.05)
+    return best
+
+
+@kernel
+def must_give_way(w, net, i, lane, s):  # type: ignore[no-untyped-def]
+    """True when entering junction lane `lane` (i is at `s` on it, negative before it) would cut somebody off."""
+    for c in range(net.conflict_first[lane], net.conflict_first[lane + 1]):
+        if conflict_taken(w, net, i, lane, s, c):
+            return True
+    return False
+
+
+@kernel
+def conflict_taken(w, net, i, lane, s, c):  # type: ignore[no-untyped-def]
+    """True when conflict `c` of i's junction lane belongs to somebody else now."""
+    other = net.conflict_lane[c]
+    rule = net.conflict_rule[c]
+    speed = max(w.speed[i], 2.5)
+    enter = max(net.conflict_enter[c] - s - w.half_length[i], 0.0) / speed
+    leave = (net.conflict_exit[c] - s + w.half_length[i]) / max(speed, 4.0)
+    if leave <= 0.0:
+        return False
+    light = net.lane_light[other]
+    red = light >= 0 and w.light_state[light] == _RED
+    for j in range(w.num_slots):
+        if j == i or w.kind[j] == 0 or w.hidden[j] == 1:
+            continue
+        on = w.lane[j]
+        if on < 0:
+            continue
+        if on == other:
+            distance = net.conflict_other_enter[c] - w.lane_s[j] - w.half_length[j]
+            beyond = w.lane_s[j] - w.half_length[j] - net.conflict_other_exit[c]
+            if beyond > 0.0:
+                continue
+            if distance <= 0.0:  # inside the shared area
+                return True
+        elif (j == EGO or w.behaviour[j] == _LANES) and not (red and j != EGO):
+            distance = distance_to_lane(w, net, j, other)
+            if distance < 0.0:
+                continue
+            distance += net.conflict_other_enter[c] - w.half_length[j]
+        else:
+            continue
+        if rule == _HAS_PRIORITY:
+            continue
+        their_speed = w.speed[j]
+        if their_speed < 0.3 and on != other:
+            # standing before the junction: only an equal that has waited longer goes first
+            if rule == _GIVES_WAY or w.waiting[i] > w.waiting[j] or (w.waiting[i] == w.waiting[j] and i < j):
+                continue
+            if w.waiting[i] > _PATIENCE:
+                continue
+            if j == EGO:
+                continue
+            return True
+        their_enter = distance / max(their_speed, 1.0)
+        their_leave = (
+            distance + net.conflict_other_exit[c] - net.conflict_other_enter[c] + 2.0 * w.half_length[j]
+        ) / max(their_speed, 1.0)
+        if their_enter < leave + _MARGIN and their_leave > enter - _MARGIN:
+            if rule == _GIVES_WAY:
+                return True
+            if their_enter < enter or (their_enter == enter and j < i):
+                return True
+    return False
+
+
+@kernel
+def distance_to_lane(w, net, j, lane):  # type: ignore[no-untyped-def]
+    """Metres from j to the start of `lane` along j's plan, or -1 when it does not go there within sight."""
+    if w.plan[j, 0] < 0:
+        return -1.0
+    ahead = net.lane_length[w.plan[j, 0]] - w.lane_s[j]
+    for k in range(1, MAX_PLAN):
+        following = w.plan[j, k]
+        if following < 0 or ahead > 1.6 * _SIGHT:
+            return -1.0
+        if following == lane:
+            return max(ahead, 0.0)
+        ahead += net.lane_length[following]
+    return -1.0
+
+
+@kernel
+def exit_is_blocked(w, net, i, lane):  # type: ignore[no-untyped-def]
+    """True when somebody stands just behind the junction, so that i would have to wait inside it."""
+    after = -1
+    for k in range(1, MAX_PLAN - 1):
+        if w.plan[i, k] == lane:
+            after = w.plan[i, k + 1]
+    if after < 0 or net.lane_junction[after] >= 0:
+        return False
+    room = 2.0 * w.half_length[i] + 2.5
+    for j in range(w.num_slots):
+        if j != i and w.lane[j] == after and w.kind[j] != 0 and w.hidden[j] == 0 and w.speed[j] < 0.5:
+            if w.lane_s[j] - w.half_length[j] < room and abs(w.lane_offset[j]) < 1.5:
+                return True
+    return False
+
