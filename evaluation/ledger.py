@@ -1,7 +1,7 @@
 """The ledger of a run: one SQLite file, one row an attempt, committed as the attempt ends.
 
-Whatever happens to the process, finished attempts stay. A run continues from its ledger, and the official result files are
-exports of it. Every attempt is kept, the last one of a route counts.
+Whatever happens to the process, finished attempts stay. A run continues from its ledger, and the official result files
+are exports of it. Every attempt is kept, the last one of a route counts.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import fcntl
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ def decode_result(text: str | bytes) -> RouteResult:
         fields["notes"] = tuple(fields["notes"])
         return RouteResult(**fields)
     except (ValueError, TypeError, KeyError) as error:
-        raise EvaluationError(f"a stored result cannot be read ({error}); was it written by another version?") from error
+        raise EvaluationError(f"a stored result cannot be read ({error}); another version wrote it") from error
 
 
 class Ledger:
@@ -102,9 +103,12 @@ class Ledger:
         self._close = contextlib.ExitStack()
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            lock = self._close.enter_context(open(folder / ".lock", "w", encoding="utf-8"))
+            lock = os.open(folder / ".lock", os.O_WRONLY | os.O_CREAT, 0o644)
         except OSError as error:
-            raise EvaluationError(f"cannot write to the run folder {folder}: {error.strerror}; choose another with --out") from error
+            raise EvaluationError(
+                f"cannot write to the run folder {folder}: {error.strerror}; choose another with --out"
+            ) from error
+        self._close.callback(os.close, lock)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -126,7 +130,9 @@ class Ledger:
             self._fail(error)
         if schema not in (0, LEDGER_SCHEMA):
             self.close()
-            raise EvaluationError(f"{self.path} has schema {schema}, this version writes {LEDGER_SCHEMA}; choose another --out")
+            raise EvaluationError(
+                f"{self.path} has schema {schema}, this version writes {LEDGER_SCHEMA}; choose another with --out"
+            )
 
     def __enter__(self) -> Ledger:
         return self
@@ -195,7 +201,10 @@ class Ledger:
             "SELECT route_id, repetition, attempt, started, finished, reason, result FROM attempts "
             "ORDER BY route_id, repetition, attempt"
         )
-        return [Attempt(*row[:-1], decode_result(row[-1])) for row in self._rows(query)]
+        return [
+            Attempt(route_id, repetition, number, started, finished, reason, decode_result(result))
+            for route_id, repetition, number, started, finished, reason, result in self._rows(query)
+        ]
 
     def last_attempts(self) -> dict[tuple[str, int], Attempt]:
         """The attempt that counts, by (route id, repetition)."""

@@ -1,7 +1,7 @@
 """Worker processes that drive routes, one route at a time each, and survive whatever a route does to them.
 
-Workers are fresh interpreters, each in its own process group. A worker that dies or falls silent is replaced; its route is
-driven once more and then recorded as crashed. The pool never writes: it yields events, and the caller keeps the ledger.
+Workers are fresh interpreters, each in its own process group. A worker that dies or falls silent is replaced; its route
+is driven once more and then recorded as crashed. The pool stores nothing: it yields events for the ledger.
 """
 
 from __future__ import annotations
@@ -286,7 +286,7 @@ class _Worker:
 
 
 def failed_result(task: RouteTask, status: str) -> RouteResult:
-    """The record of a route that was not driven: no infractions, nothing scored, as the official evaluator writes it."""
+    """The record of a route that was not driven: nothing scored, no infractions, as the official evaluator has it."""
     return RouteResult(
         route_id=task.record_id,
         scenario_name=task.scenario_name,

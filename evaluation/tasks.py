@@ -14,8 +14,8 @@ NEVER_DRIVEN = (CRASHED, NOT_SET_UP)
 class RouteTask:
     """What a worker needs to drive one route once.
 
-    `town`, `scenario_name` and `scenario_type` repeat what the route file says, so that a route whose worker died can be
-    recorded without reading the file again.
+    `town`, `scenario_name` and `scenario_type` repeat what the route file says, so that a route whose worker died can
+    be recorded without reading the file again.
     """
 
     route_file: str  # absolute path

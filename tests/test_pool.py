@@ -136,13 +136,14 @@ def test_workers_that_cannot_start_end_the_run_with_a_message(tmp_path: Path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_all_workers_at_once(number: signal.Signals):
     pool = Pool(tasks("fake:hang@1,hang@2", 4), workers=2, driver=fake_drive.NAME)
-    processes = []
     before = signal.getsignal(number)
+    events = pool.events()
+    while not isinstance(next(events), RouteProgress):
+        pass
+    processes = [worker.process for worker in pool._workers]
+    os.kill(os.getpid(), number)
     with pytest.raises(Interrupted):
-        for event in pool.events():
-            if isinstance(event, RouteProgress):
-                processes = [worker.process for worker in pool._workers]
-                os.kill(os.getpid(), number)
+        list(events)
     assert len(processes) == 2
     assert all(process.poll() is not None for process in processes)
     assert signal.getsignal(number) is before
