@@ -1,0 +1,337 @@
+"""Background traffic around the ego, populated and recycled as Bench2Drive's background activity (BENCH2DRIVE.md 1.8).
+
+* own road: two vehicles ahead and two behind in each same-direction lane, a source behind the ego
+* ahead of the ego speeds follow the distance to it, so that its company neither runs away nor falls behind
+* oncoming lanes: a source 80 m ahead, vehicles go once they are 80 m behind
+* junctions ahead: entries other than the ego's fill up, the ego's exit gets two vehicles
+Nothing appears within 20 m of the ego or on top of anybody.
+"""
+
+from __future__ import annotations
+
+import math
+
+from simulator.actors import is_free, remove_actor, spawn_actor
+from simulator.background_commands import is_closed
+from simulator.blueprints import HALF_SIZE, TRAFFIC_CARS
+from simulator.draws import choose, uniform
+from simulator.kernel import kernel
+from simulator.roads.network import LaneType
+from simulator.roads.queries import advance, lane_pose, retreat
+from simulator.state import EGO, MAX_ACTORS, MAX_PLAN, Behaviour, DriverFlag, Role, VehicleLight
+from simulator.tracking import set_lane
+
+_CARS = TRAFFIC_CARS
+_SIZE = HALF_SIZE
+_BACKGROUND = int(Role.BACKGROUND)
+_LANES = int(Behaviour.LANES)
+_DRIVING = int(LaneType.DRIVING)
+_NO_LANE_CHANGE = int(DriverFlag.NO_LANE_CHANGE)
+_IGNORE_RULES = int(DriverFlag.IGNORE_LIGHTS | DriverFlag.IGNORE_SIGNS)
+_BRAKE_LIGHT = int(VehicleLight.BRAKE)
+
+PER_LANE = 2  # vehicles ahead, and behind, in each lane
+SOURCE_PER_LANE = 4  # vehicles kept behind by the source
+CLEAR_OF_EGO = 20.0  # m around the ego in which nobody appears
+FORGET_BEHIND = 80.0  # m
+FORGET_AHEAD = 130.0  # m
+ENTRY_REACH = 40.0  # m back from a junction where its entries' sources are
+ENTRY_PITCH = 15.0  # m
+ENTRY_ALIVE = 6
+ENTRY_PROBABILITY = 0.8
+EXIT_START = 30.0  # m behind the exit
+MAX_SPEED = 25.0  # m/s (90 km/h)
+SLOTS_FOR_SCENARIOS = 36  # slots that background traffic leaves free
+SOURCE_TICKS = 10  # sources look after their lanes every half second
+
+
+@kernel
+def spawn_background(w, net, lane, s, speed, flags):  # type: ignore[no-untyped-def]
+    """Put a background car on a lane if there is room.
+
+    Returns its slot, or -1.
+    """
+    if net.lane_type[lane] != _DRIVING or is_closed(w, net, lane):
+        return -1
+    used = 0
+    for i in range(w.num_slots):
+        if w.kind[i] != 0:
+            used += 1
+    if used >= MAX_ACTORS - SLOTS_FOR_SCENARIOS:
+        return -1
+    x, y, z, yaw = lane_pose(net, lane, s)
+    if math.hypot(x - w.x[EGO], y - w.y[EGO]) < CLEAR_OF_EGO and w.tick > 0:
+        return -1
+    blueprint = _CARS[choose(w, len(_CARS))]
+    if not is_free(w, x, y, yaw, _SIZE[blueprint, 0], _SIZE[blueprint, 1], 4.0):
+        return -1
+    slot = spawn_actor(w, blueprint, _BACKGROUND, x, y, z, yaw)
+    if slot < 0:
+        return -1
+    w.behaviour[slot] = _LANES
+    w.driver_flags[slot] = flags
+    w.headway[slot] = uniform(w, 1.0, 1.6)
+    w.speed_factor[slot] = uniform(w, 0.85, 1.0)
+    w.target_speed[slot] = -1.0
+    w.desired_offset[slot] = 0.1
+    w.speed[slot] = speed
+    w.vx[slot] = speed * math.cos(yaw)
+    w.vy[slot] = speed * math.sin(yaw)
+    set_lane(w, net, slot, lane, s, 0.0)
+    extend_plan(w, net, slot)
+    return slot
+
+
+@kernel
+def extend_plan(w, net, i):  # type: ignore[no-untyped-def]
+    """Draw the next lanes of a traffic vehicle until its plan is full or the road ends."""
+    for k in range(1, MAX_PLAN):
+        if w.plan[i, k] >= 0:
+            continue
+        lane = w.plan[i, k - 1]
+        if lane < 0:
+            return
+        first = net.succ_first[lane]
+        count = 0
+        for q in range(first, net.succ_first[lane + 1]):
+            if net.lane_type[net.succ_lane[q]] == _DRIVING:
+                count += 1
+        if count == 0:
+            return
+        pick = choose(w, count) if count > 1 else 0
+        for q in range(first, net.succ_first[lane + 1]):
+            if net.lane_type[net.succ_lane[q]] == _DRIVING:
+                if pick == 0:
+                    w.plan[i, k] = net.succ_lane[q]
+                    break
+                pick -= 1
+
+
+@kernel
+def leftmost_lane(net, lane):  # type: ignore[no-untyped-def]
+    """The leftmost driving lane with the same direction."""
+    for _ in range(8):
+        left = net.lane_left[lane]
+        if left < 0 or net.lane_type[left] != _DRIVING:
+            break
+        lane = left
+    return lane
+
+
+@kernel
+def populate(w, net, routes):  # type: ignore[no-untyped-def]
+    """Traffic at the start: two ahead and two behind in every lane of the ego's road, and the oncoming lanes."""
+    w.bg_junction = routes.crossing_first[w.route] - 1
+    if w.bg_enabled == 0 or w.lane[EGO] < 0:
+        return
+    lane = leftmost_lane(net, w.lane[EGO])
+    for _ in range(8):
+        s = min(w.lane_s[EGO], net.lane_length[lane])
+        for k in range(1, PER_LANE + 1):
+            spawn_within_road(w, net, lane, s, k * w.bg_spawn_dist)
+            spawn_within_road(w, net, lane, s, -k * w.bg_spawn_dist)
+        lane = net.lane_right[lane]
+        if lane < 0 or net.lane_type[lane] != _DRIVING:
+            break
+    for k in range(2):
+        feed_oncoming(w, net, routes, w.bg_opposite_source - k * w.bg_opposite_dist)
+
+
+@kernel
+def spawn_within_road(w, net, lane, s, distance):  # type: ignore[no-untyped-def]
+    """Spawn `distance` metres along (or back along) a lane, unless a junction lies between."""
+    if distance > 0.0:
+        there, at = advance(net, lane, s, distance, 0)
+        if at - s < distance - 0.5 and there == lane:
+            return
+    else:
+        there, at = retreat(net, lane, s, -distance, 0)
+        if s - at < -distance - 0.5 and there == lane:
+            return
+    if net.lane_junction[there] >= 0 or net.lane_road[there] != net.lane_road[lane]:
+        return
+    spawn_background(w, net, there, at, 0.0, _NO_LANE_CHANGE)
+
+
+@kernel
+def tick_background(w, net, routes):  # type: ignore[no-untyped-def]
+    """One tick of background activity: plans, wanted speeds, recycling, sources."""
+    for i in range(1, w.num_slots):
+        if w.behaviour[i] == _LANES and w.kind[i] != 0 and w.plan[i, MAX_PLAN - 1] < 0:
+            extend_plan(w, net, i)
+    if w.bg_enabled == 0:
+        return
+    set_speeds(w, net)
+    enter_junctions(w, net, routes)
+    if w.tick % SOURCE_TICKS == 0:
+        recycle(w)
+        if w.bg_route_sources == 1:
+            feed_own_road(w, net)
+        if w.bg_opposite_active == 1:
+            feed_oncoming(w, net, routes, w.bg_opposite_source)
+        feed_entries(w, net, routes)
+
+
+@kernel
+def set_speeds(w, net):  # type: ignore[no-untyped-def]
+    """Wanted speed of every background vehicle (1.8 "Percentage ahead", "Percentage behind")."""
+    ego_lane = w.lane[EGO]
+    if ego_lane < 0:
+        return
+    limit = net.lane_speed_limit[ego_lane]
+    near = 2.0 * w.bg_spawn_dist + 1.7 * w.speed[EGO] + w.bg_extra_space
+    span = w.bg_spawn_dist
+    c = math.cos(w.yaw[EGO])
+    s = math.sin(w.yaw[EGO])
+    for i in range(1, w.num_slots):
+        if w.kind[i] == 0 or w.role[i] != _BACKGROUND or w.lane[i] < 0:
+            continue
+        dx = w.x[i] - w.x[EGO]
+        dy = w.y[i] - w.y[EGO]
+        along = dx * c + dy * s
+        distance = math.hypot(dx, dy)
+        facing = math.cos(w.yaw[i]) * c + math.sin(w.yaw[i]) * s
+        wanted = net.lane_speed_limit[w.lane[i]] * w.speed_factor[i]
+        stopped = False
+        if facing > 0.5:
+            if along > 0.0:
+                if distance > near:
+                    wanted = limit * min(max((near + span - distance) / span, 0.0), 1.0)
+                else:
+                    wanted = limit
+                stopped = w.bg_front_stopped == 1
+            else:
+                wanted = limit * min(1.0 + distance / span, 2.0 if w.bg_keep_behind == 0 else 1.0)
+                if w.bg_keep_behind == 1:
+                    wanted = min(wanted, w.speed[EGO] + 1.0)
+                stopped = w.bg_back_stopped == 1
+        if w.bg_entries_stopped == 1 and facing <= 0.5 and net.lane_junction[w.lane[i]] < 0:
+            stopped = True
+        if w.bg_max_speed > 0.0:
+            wanted = min(wanted, w.bg_max_speed)
+        w.target_speed[i] = 0.0 if stopped else min(wanted, MAX_SPEED)
+        if stopped:
+            w.lights[i] |= _BRAKE_LIGHT
+        else:
+            w.lights[i] &= ~_BRAKE_LIGHT
+
+
+@kernel
+def recycle(w):  # type: ignore[no-untyped-def]
+    """Take away background vehicles that the ego has left behind, that ran far ahead, or that stand at a dead end."""
+    c = math.cos(w.yaw[EGO])
+    s = math.sin(w.yaw[EGO])
+    for i in range(1, w.num_slots):
+        if w.kind[i] == 0 or w.role[i] != _BACKGROUND:
+            continue
+        dx = w.x[i] - w.x[EGO]
+        dy = w.y[i] - w.y[EGO]
+        distance = math.hypot(dx, dy)
+        along = dx * c + dy * s
+        if (along < 0.0 and distance > FORGET_BEHIND) or distance > FORGET_AHEAD:
+            remove_actor(w, i)
+        elif distance > 50.0 and (w.waiting[i] > 90.0 or w.lane[i] < 0 or w.plan[i, 1] < 0 and w.speed[i] < 0.5):
+            remove_actor(w, i)
+
+
+@kernel
+def feed_own_road(w, net):  # type: ignore[no-untyped-def]
+    """Keep vehicles behind the ego in each lane of its road."""
+    lane = w.lane[EGO]
+    if lane < 0 or net.lane_junction[lane] >= 0:
+        return
+    lane = leftmost_lane(net, lane)
+    c = math.cos(w.yaw[EGO])
+    s = math.sin(w.yaw[EGO])
+    for _ in range(8):
+        back = 0.0
+        alive = 0
+        for i in range(1, w.num_slots):
+            if w.kind[i] != 0 and w.role[i] == _BACKGROUND and w.lane[i] >= 0:
+                if net.lane_road[w.lane[i]] == net.lane_road[lane] and net.lane_id[w.lane[i]] == net.lane_id[lane]:
+                    along = (w.x[i] - w.x[EGO]) * c + (w.y[i] - w.y[EGO]) * s
+                    if along < 0.0:
+                        alive += 1
+                        back = max(back, -along)
+        wanted = max(back + w.bg_spawn_dist, 2.0 * w.bg_spawn_dist)
+        if alive < SOURCE_PER_LANE and wanted < FORGET_BEHIND - 5.0:
+            at = min(w.lane_s[EGO], net.lane_length[lane])
+            there, place = retreat(net, lane, at, wanted, 0)
+            if net.lane_road[there] == net.lane_road[lane] and (there != lane or at - place > wanted - 0.5):
+                spawn_background(w, net, there, place, 0.7 * w.speed[EGO], _NO_LANE_CHANGE)
+        lane = net.lane_right[lane]
+        if lane < 0 or net.lane_type[lane] != _DRIVING:
+            break
+
+
+@kernel
+def feed_oncoming(w, net, routes, ahead):  # type: ignore[no-untyped-def]
+    """Oncoming source: `ahead` metres along the ego's path, on every lane that runs against it."""
+    r = w.route
+    p = routes.path_first[r] + int((w.path_s + ahead) / routes.path_step[r])
+    if p >= routes.path_first[r + 1]:
+        return
+    lane = routes.path_lane[p]
+    if lane < 0 or net.lane_junction[lane] >= 0:
+        return
+    opposite = net.lane_opposite[leftmost_lane(net, lane)]
+    x = routes.path_x[p]
+    y = routes.path_y[p]
+    for _ in range(4):
+        if opposite < 0 or net.lane_type[opposite] != _DRIVING:
+            return
+        # the same place seen from the other side of the road: lanes of one section share their length closely
+        share = routes.path_lane_s[p] / max(net.lane_length[lane], 1e-6)
+        s = min(max((1.0 - share) * net.lane_length[opposite], 0.0), net.lane_length[opposite])
+        nearest = 1e9
+        for i in range(1, w.num_slots):
+            if w.kind[i] != 0 and w.role[i] == _BACKGROUND and w.lane[i] == opposite:
+                nearest = min(nearest, math.hypot(w.x[i] - x, w.y[i] - y))
+        if nearest > w.bg_opposite_dist:
+            spawn_background(
+                w, net, opposite, s, 0.8 * net.lane_speed_limit[opposite], _NO_LANE_CHANGE | _IGNORE_RULES
+            )
+        opposite = net.lane_right[opposite]
+
+
+@kernel
+def enter_junctions(w, net, routes):  # type: ignore[no-untyped-def]
+    """Populate the next junction on the route once it is 30 m + 1.5 s away; forget commands that belonged to the last."""
+    following = w.bg_junction + 1
+    if following >= routes.crossing_first[w.route + 1]:
+        return
+    if routes.crossing_enter[following] - w.path_s > 30.0 + 1.5 * w.speed[EGO]:
+        return
+    w.bg_junction = following
+    for e in range(routes.entry_first[following], routes.entry_first[following + 1]):
+        lane = routes.entry_lane[e]
+        if uniform(w, 0.0, 1.0) < ENTRY_PROBABILITY:
+            back = 8.0
+            while back < min(ENTRY_REACH, net.lane_length[lane] - 5.0):
+                spawn_background(w, net, lane, net.lane_length[lane] - back, 0.0, _NO_LANE_CHANGE)
+                back += ENTRY_PITCH
+    for e in range(routes.exit_first[following], routes.exit_first[following + 1]):
+        for k in range(PER_LANE):
+            lane, s = advance(net, routes.exit_lane[e], 0.0, EXIT_START + k * w.bg_spawn_dist, 0)
+            if net.lane_road[lane] == net.lane_road[routes.exit_lane[e]]:
+                spawn_background(w, net, lane, s, 0.0, _NO_LANE_CHANGE)
+
+
+@kernel
+def feed_entries(w, net, routes):  # type: ignore[no-untyped-def]
+    """Sources of the populated junction's entries, while the ego has not left it."""
+    k = w.bg_junction
+    if k < routes.crossing_first[w.route] or w.path_s > routes.crossing_exit[k]:
+        return
+    for e in range(routes.entry_first[k], routes.entry_first[k + 1]):
+        lane = routes.entry_lane[e]
+        if net.lane_length[lane] < ENTRY_PITCH:
+            continue
+        alive = 0
+        for i in range(1, w.num_slots):
+            if w.kind[i] != 0 and w.role[i] == _BACKGROUND and w.lane[i] == lane:
+                alive += 1
+        if alive < ENTRY_ALIVE:
+            back = min(ENTRY_REACH, net.lane_length[lane] - 1.0)
+            speed = 0.5 * net.lane_speed_limit[lane] if alive == 0 else 0.0
+            spawn_background(w, net, lane, net.lane_length[lane] - back, speed, _NO_LANE_CHANGE)
