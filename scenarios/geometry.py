@@ -18,8 +18,8 @@ from simulator.route_arrays import RouteArrays
 class RouteGeometry:
     """Where one route runs: the official trace, and the path that is driven.
 
-    Frame: world, CARLA's left-handed metres; angles in radians. `path_lane[k]` is the lane of path point k, `path_lane_s[k]`
-    metres along it. The path begins where the route begins and goes on for some way beyond `path_end`.
+    Frame: world, CARLA's left-handed metres; angles in radians. `path_lane[k]` is the lane of path point k,
+    `path_lane_s[k]` metres along it. The path begins where the route begins and goes on beyond `path_end`.
     """
 
     trace_x: np.ndarray  # float64[N] metres
@@ -122,7 +122,7 @@ def _neighbours(net: RoadArrays, junction: int, first: np.ndarray, lanes: np.nda
 def path_curvature(geometry: RouteGeometry, half_window: float = 1.5) -> np.ndarray:
     """float64[M] 1/m, positive turns right: heading change over +-`half_window` metres."""
     yaw = np.unwrap(geometry.path_yaw)
-    n = max(int(round(half_window / geometry.path_step)), 1)
+    n = max(round(half_window / geometry.path_step), 1)
     index = np.arange(len(yaw))
     low, high = np.maximum(index - n, 0), np.minimum(index + n, len(yaw) - 1)
     return (yaw[high] - yaw[low]) / np.maximum((high - low) * geometry.path_step, 1e-9)
@@ -189,7 +189,7 @@ def pack_routes(
 
 
 def _keyframes(route: Route) -> tuple[np.ndarray, np.ndarray]:
-    """float64[q] percent ascending and float64[q, 14] values; one keyframe of the base weather where a route has none."""
+    """float64[q] percent ascending and float64[q, 14] values; the base weather where a route has none."""
     frames = sorted(route.weathers, key=lambda k: k.route_percentage)
     if not frames:
         return np.zeros(1), np.array([BASE_WEATHER], np.float64)
