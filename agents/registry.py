@@ -1,0 +1,61 @@
+"""Agents by name. Third parties add theirs through the entry-point group `routegym.agents`."""
+
+from __future__ import annotations
+
+import difflib
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+from simulator.errors import AgentError
+
+if TYPE_CHECKING:
+    from agents.base import Agent
+
+#: name -> (module:class, first line for `list agents`); modules are imported only when an agent is made
+BUILT_IN = {
+    "expert": ("agents.expert:Expert", "privileged rule-based planner: forecasts, yields, overtakes, merges"),
+    "autopilot": ("agents.autopilot:Autopilot", "follows the route with IDM and traffic lights, never overtakes"),
+    "route-follower": ("agents.autopilot:RouteFollower", "tracks the route at the speed limit, blind to everything else"),
+    "constant": ("agents.simple:Constant", "one control for ever; ARG = throttle,brake,steer (default 0.5,0,0)"),
+    "random": ("agents.simple:Random", "seeded random controls"),
+    "idle": ("agents.simple:Idle", "stands still"),
+}
+
+
+def list_agents() -> dict[str, str]:
+    """Name -> one line, built-in agents first, then those that other packages register."""
+    found = {name: text for name, (_, text) in BUILT_IN.items()}
+    for point in sorted(entry_points(group="routegym.agents"), key=lambda p: p.name):
+        found.setdefault(point.name, f"from {point.value}")
+    return found
+
+
+def check_agent(spec: str) -> None:
+    """Raise AgentError when no agent has the name in `NAME[:ARG]`; imports nothing."""
+    name = spec.partition(":")[0]
+    if name in list_agents():
+        return
+    close = difflib.get_close_matches(name, list_agents(), n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    raise AgentError(f"no agent is called {name!r}{hint} (known: {', '.join(list_agents())})")
+
+
+def make_agent(spec: str) -> Agent:
+    """Make the agent of `NAME[:ARG]`.
+
+    Raises:
+        AgentError: for an unknown name, a bad argument, or an agent that cannot be imported.
+    """
+    check_agent(spec)
+    name, _, argument = spec.partition(":")
+    try:
+        if name in BUILT_IN:
+            module, _, attribute = BUILT_IN[name][0].partition(":")
+            maker = getattr(import_module(module), attribute)
+        else:
+            maker = next(p for p in entry_points(group="routegym.agents") if p.name == name).load()
+        agent: Agent = maker(argument) if argument else maker()
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise AgentError(f"agent {spec!r} cannot be made: {error}") from error
+    return agent

@@ -1,0 +1,127 @@
+"""From route files to what the kernels run: town, traced route, drivable path, compiled scenarios, packed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from scenarios.compiler import compile_scripts, pack_scripts
+from scenarios.geometry import RouteGeometry, pack_routes
+from scenarios.route import Route
+from scenarios.script_arrays import ScriptArrays
+from simulator.errors import MissingMapError, RouteError
+from simulator.roads.compile import load_town
+from simulator.roads.corridor import build_corridor
+from simulator.roads.matching import match_route, route_path
+from simulator.roads.network import RoadArrays, RoadNetwork
+from simulator.roads.planner import TracedRoute, trace_routes
+from simulator.roads.towns import load_named_town
+from simulator.route_arrays import RouteArrays
+
+PATH_STEP = 0.5  # m between points of the drivable path
+
+
+@dataclass(frozen=True)
+class PreparedRoute:
+    """One route laid on its town."""
+
+    route: Route
+    trace: TracedRoute
+    geometry: RouteGeometry
+    notes: tuple[str, ...] = ()  # scenarios that were adapted or could not be placed
+
+    @property
+    def length(self) -> float:
+        """Official route length, metres."""
+        return self.trace.length
+
+
+@dataclass(frozen=True)
+class RouteBatch:
+    """Routes on one town, compiled and packed: what a `WorldBatch` runs."""
+
+    network: RoadNetwork
+    routes: tuple[PreparedRoute, ...]
+    arrays: RouteArrays
+    scripts: ScriptArrays
+    notes: tuple[str, ...] = field(default_factory=tuple)
+
+    @property
+    def net(self) -> RoadArrays:
+        return self.network.arrays
+
+
+def load_network(route: Route, maps: Path | None = None, *, corridor: bool = False) -> RoadNetwork:
+    """The town of a route, or the corridor rebuilt from the route itself.
+
+    Raises:
+        MissingMapError: when the town has no map and `corridor` is False.
+        MapError: when the map is malformed.
+    """
+    if not corridor:
+        return load_named_town(route.town, maps)
+    points = np.array([(p.x, p.y, p.z) for p in route.positions])
+    text = build_corridor(f"{route.town}_{route.id}", points, route.scenario_type, flow_points(route))
+    return load_town(text, route.town, synthetic=True)
+
+
+def flow_points(route: Route) -> dict[str, tuple[float, float, float]]:
+    """Locations that the scenarios of a route name, such as `start_actor_flow`, by tag."""
+    found = {}
+    for scenario in route.scenarios:
+        for tag, attributes in scenario.parameters.items():
+            if {"x", "y", "z"} <= attributes.keys():
+                x, y, z = (float(attributes[axis]) for axis in "xyz")
+                found[tag] = (x, y, z)
+    return found
+
+
+def prepare_routes(network: RoadNetwork, routes: Sequence[Route]) -> RouteBatch:
+    """Trace, match and compile routes that all lie on `network`.
+
+    Raises:
+        RouteError: when a route leaves the road or two of its positions have no connection.
+        ScenarioError: for a scenario type that does not exist.
+    """
+    for route in routes:
+        if route.town != network.town:
+            raise MissingMapError(f"route {route.id} is on {route.town}, the loaded town is {network.town}")
+    positions = [np.array([(p.x, p.y, p.z) for p in route.positions]) for route in routes]
+    names = [f"route {route.id}" + (f" ({Path(route.file).name}:{route.line})" if route.file else "") for route in routes]
+    traces = trace_routes(network.xodr, network.town, positions, names=names)
+    geometries = [_geometry(network, *item) for item in zip(routes, traces, positions, strict=True)]
+    compiled = [compile_scripts(network, r, g) for r, g in zip(routes, geometries, strict=True)]
+    scripts, tracks = pack_scripts(compiled)
+    prepared = tuple(
+        PreparedRoute(r, t, g, tuple(c.notes)) for r, t, g, c in zip(routes, traces, geometries, compiled, strict=True)
+    )
+    return RouteBatch(
+        network, prepared, pack_routes(geometries, routes, network.arrays, tracks), scripts, network.warnings
+    )
+
+
+def _geometry(network: RoadNetwork, route: Route, trace: TracedRoute, positions: np.ndarray) -> RouteGeometry:
+    if len(trace) < 2:
+        raise RouteError(f"route {route.id}: its positions lead nowhere; a route needs two places on the road")
+    matched = match_route(network, positions)
+    path = route_path(network, matched, step=PATH_STEP)
+    return RouteGeometry(
+        trace_x=trace.x,
+        trace_y=trace.y,
+        trace_z=trace.z,
+        trace_yaw=trace.yaw,
+        trace_pitch=trace.pitch,
+        trace_distance=trace.s,
+        trace_option=trace.option,
+        path_x=path.x,
+        path_y=path.y,
+        path_z=path.z,
+        path_yaw=path.yaw,
+        path_lane=path.lane,
+        path_lane_s=path.lane_s,
+        path_step=PATH_STEP,
+        path_end=path.end_s,
+    )

@@ -1,0 +1,83 @@
+"""One tick of a world: the whole order, in one place.
+
+| order | what | from |
+|---|---|---|
+| 1 | the ego's control is taken, with the noise that a scenario adds to it | agent, `scenarios.director` |
+| 2 | drivers of all others decide, from one and the same state | `simulator.drivers` |
+| 3 | everybody rolls for 0.05 s | `simulator.drivers`, `simulator.dynamics` |
+| 4 | boxes that overlap are pushed apart; contacts of the ego are noted | `simulator.collisions` |
+| 5 | lanes, heights, the ego's place on its path | `simulator.tracking` |
+| 6 | traffic lights | `simulator.signals` |
+| 7 | background traffic: plans, wanted speeds, who comes and goes | `simulator.background` |
+| 8 | scenarios: triggers, strands, flows, commands to 6 and 7 | `scenarios.director` |
+| 9 | weather along the route | `leaderboard_adapters.criteria` |
+| 10 | criteria: events, scores, end of the route | `leaderboard_adapters.criteria` |
+
+The official loop ticks the world, calls the agent, then ticks background, scenarios and criteria on the same state
+(BENCH2DRIVE.md 2.1); seen from the agent that is this order.
+"""
+
+from __future__ import annotations
+
+from leaderboard_adapters.criteria import update_criteria, update_weather
+from scenarios.director import perturb_control, tick_director
+from simulator.background import tick_background
+from simulator.collisions import collide
+from simulator.drivers import decide_all, move_actors
+from simulator.kernel import kernel
+from simulator.signals import tick_lights
+from simulator.state import EGO, TICK_SECONDS
+from simulator.tracking import track_actors, track_ego
+
+
+@kernel
+def tick_traffic(worlds, directors, criteria, controls, net, routes):  # type: ignore[no-untyped-def]
+    """Steps 1-7 for every world whose route has not ended. `controls`: float64[B, 3] throttle, brake, steer."""
+    for b in range(worlds.shape[0]):
+        if criteria[b].finished != 0:
+            continue
+        w = worlds[b]
+        w.throttle[EGO] = controls[b, 0]
+        w.brake[EGO] = controls[b, 1]
+        w.steer[EGO] = controls[b, 2]
+        perturb_control(w, directors[b])
+        decide_all(w, net)
+        move_actors(w, net, routes)
+        collide(w)
+        track_actors(w, net)
+        track_ego(w, net, routes)
+        tick_lights(w, net)
+        w.tick += 1
+        w.time = w.tick * TICK_SECONDS
+        tick_background(w, net, routes)
+
+
+@kernel
+def tick_rules(worlds, directors, criteria, switches, net, routes, scripts):  # type: ignore[no-untyped-def]
+    """Steps 8-10 for every world whose route has not ended."""
+    for b in range(worlds.shape[0]):
+        if criteria[b].finished != 0:
+            continue
+        w = worlds[b]
+        tick_director(w, directors[b], switches[b], net, routes, scripts)
+        update_weather(w, criteria[b], routes)
+        update_criteria(w, criteria[b], switches[b], net, routes)
+
+
+@kernel
+def log_ego(worlds, criteria, log):  # type: ignore[no-untyped-def]
+    """Append the ego's motion to `log`: float64[B, T, 9], row = tick - 1, columns as `envs.world.LOG_COLUMNS`."""
+    for b in range(worlds.shape[0]):
+        w = worlds[b]
+        row = w.tick - 1
+        if row < 0 or row >= log.shape[1]:
+            continue
+        log[b, row, 0] = w.x[EGO]
+        log[b, row, 1] = w.y[EGO]
+        log[b, row, 2] = w.z[EGO]
+        log[b, row, 3] = w.yaw[EGO]
+        log[b, row, 4] = w.speed[EGO]
+        log[b, row, 5] = w.ax[EGO]
+        log[b, row, 6] = w.ay[EGO]
+        log[b, row, 7] = w.yaw_rate[EGO]
+        log[b, row, 8] = w.pitch[EGO]

@@ -1,0 +1,181 @@
+"""A batch of running worlds on one town: reset, tick, snapshot, restore, fork.
+
+This is the one implementation under every environment; a single environment is a batch of one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from envs.routes import RouteBatch
+from envs.tick import log_ego, tick_rules, tick_traffic
+from leaderboard_adapters.criteria import finish_criteria, reset_criteria
+from leaderboard_adapters.criteria_state import CRITERIA
+from scenarios.director import reset_director
+from scenarios.director_state import DIRECTOR
+from scenarios.switches import SWITCHES, empty_switches
+from simulator.actors import place_actor
+from simulator.background import populate
+from simulator.blueprints import EGO_BLUEPRINT
+from simulator.draws import seed_draws
+from simulator.kernel import kernel
+from simulator.signals import reset_lights, tick_lights
+from simulator.state import EGO, WORLD, Behaviour, Role, empty_worlds
+from simulator.tracking import track_actor, track_ego
+
+LOG_COLUMNS = ("x", "y", "z", "yaw", "speed", "ax", "ay", "yaw_rate", "pitch")
+MAX_LOG_TICKS = 4001  # the leaderboard ends a route after 4000 ticks
+SETTLING_TICKS = 12  # the official loop ticks the world 12 times between the lights' reset and the first agent call
+
+_HERO = int(Role.HERO)
+_CONTROLLED = int(Behaviour.CONTROLLED)
+
+
+@kernel
+def begin_world(w, net, routes, seed):  # type: ignore[no-untyped-def]
+    """The state at the first agent call, but for scenarios and criteria: lights, ego, background traffic."""
+    seed_draws(w, seed, w.route)
+    reset_lights(w, net)
+    for _ in range(SETTLING_TICKS):
+        tick_lights(w, net)
+    p = routes.trace_first[w.route]
+    place_actor(
+        w,
+        EGO,
+        EGO_BLUEPRINT,
+        _HERO,
+        routes.trace_x[p],
+        routes.trace_y[p],
+        routes.trace_z[p],
+        routes.trace_yaw[p],
+    )
+    w.behaviour[EGO] = _CONTROLLED
+    w.path_s = 0.0
+    track_actor(w, net, EGO)
+    track_ego(w, net, routes)
+
+
+@kernel
+def begin_traffic(w, net, routes):  # type: ignore[no-untyped-def]
+    """Background vehicles of the start; scenarios have been placed before and keep their room."""
+    populate(w, net, routes)
+
+
+class Snapshot(NamedTuple):
+    """Every bit of one running world. Four records; copying is a matter of microseconds."""
+
+    world: np.ndarray
+    director: np.ndarray
+    criteria: np.ndarray
+    switches: np.ndarray
+
+
+@dataclass
+class EpisodeStart:
+    """What begins an episode: which route of the batch, and the seed of all its draws."""
+
+    route: int
+    seed: int
+
+
+class WorldBatch:
+    """B worlds on one town.
+
+    Attributes:
+        worlds: WORLD[B], directors: DIRECTOR[B], criteria: CRITERIA[B], switches: SWITCHES[B]: the whole state.
+        routes: the compiled routes that the worlds choose from.
+        log: float64[B, T, 9] motion of the ego per tick (`LOG_COLUMNS`), or T = 0 without logging. Not part of a snapshot.
+    """
+
+    def __init__(self, routes: RouteBatch, num_worlds: int = 1, *, log: bool = False) -> None:
+        self.routes = routes
+        self.num_worlds = num_worlds
+        self.worlds = empty_worlds(num_worlds)
+        self.directors = np.zeros(num_worlds, DIRECTOR)
+        self.criteria = np.zeros(num_worlds, CRITERIA)
+        self.switches = empty_switches(num_worlds)
+        self.criteria["finished"] = 1  # nothing runs before `reset`
+        self.log = np.zeros((num_worlds, MAX_LOG_TICKS if log else 0, len(LOG_COLUMNS)))
+        self._log = log
+
+    def reset(self, index: int, start: EpisodeStart) -> None:
+        """Begin an episode in world `index`.
+
+        Raises:
+            IndexError: for a route that the batch does not have.
+        """
+        if not 0 <= start.route < len(self.routes.routes):
+            raise IndexError(f"route index {start.route} is not in 0..{len(self.routes.routes) - 1}")
+        net, routes, scripts = self.routes.net, self.routes.arrays, self.routes.scripts
+        self.worlds[index] = empty_worlds(1)[0]
+        self.directors[index] = np.zeros(1, DIRECTOR)[0]
+        self.criteria[index] = np.zeros(1, CRITERIA)[0]
+        self.switches[index] = empty_switches(1)[0]
+        w, d, c, sw = self.worlds[index], self.directors[index], self.criteria[index], self.switches[index]
+        w["route"] = start.route
+        w["seed"] = start.seed
+        begin_world(w, net, routes, start.seed)
+        reset_director(w, d, sw, net, routes, scripts)
+        begin_traffic(w, net, routes)
+        reset_criteria(w, c, net, routes)
+        if self._log:
+            self.log[index] = 0.0
+
+    def tick(self, controls: np.ndarray) -> None:
+        """Advance every world whose route has not ended by 0.05 s. `controls`: float64[B, 3] throttle, brake, steer."""
+        tick_traffic(self.worlds, self.directors, self.criteria, controls, self.routes.net, self.routes.arrays)
+        tick_rules(
+            self.worlds,
+            self.directors,
+            self.criteria,
+            self.switches,
+            self.routes.net,
+            self.routes.arrays,
+            self.routes.scripts,
+        )
+        if self._log:
+            log_ego(self.worlds, self.criteria, self.log)
+
+    def finish(self, index: int) -> None:
+        """Close the books of a route that has ended (final min-speed event, pending verdicts)."""
+        finish_criteria(
+            self.worlds[index], self.criteria[index], self.switches[index], self.routes.net, self.routes.arrays
+        )
+
+    @property
+    def finished(self) -> np.ndarray:
+        """bool[B]: whose route has ended."""
+        return np.asarray(self.criteria["finished"] != 0)
+
+    def snapshot(self, index: int) -> Snapshot:
+        """Copy of one running world."""
+        return Snapshot(
+            self.worlds[index].copy(),
+            self.directors[index].copy(),
+            self.criteria[index].copy(),
+            self.switches[index].copy(),
+        )
+
+    def restore(self, index: int, snapshot: Snapshot) -> None:
+        """Put a copy back, into this or another slot of a batch over the same routes."""
+        self.worlds[index] = snapshot.world
+        self.directors[index] = snapshot.director
+        self.criteria[index] = snapshot.criteria
+        self.switches[index] = snapshot.switches
+
+    def fork(self, index: int, count: int) -> WorldBatch:
+        """A new batch of `count` worlds that all go on from world `index`."""
+        batch = WorldBatch(self.routes, count)
+        batch.worlds[:] = self.worlds[index]
+        batch.directors[:] = self.directors[index]
+        batch.criteria[:] = self.criteria[index]
+        batch.switches[:] = self.switches[index]
+        return batch
+
+    @property
+    def bytes_per_world(self) -> int:
+        """Bytes of state that one more world needs."""
+        return int(WORLD.itemsize + DIRECTOR.itemsize + CRITERIA.itemsize + SWITCHES.itemsize)
