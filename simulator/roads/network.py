@@ -54,7 +54,8 @@ class Yield(IntEnum):
 class RoadArrays(NamedTuple):
     """Flat arrays of one town; every `*_first` is a CSR offset array of one more entry than its owner.
 
-    L lanes, P lane points, S traffic lights, W light stop points, G light groups, H phases, T stop signs, C crosswalk corners.
+    L lanes, P lane points, S traffic lights, W light stop points, G light groups, H phases, T stop signs,
+    C crosswalk corners.
     """
 
     # lanes
@@ -70,7 +71,7 @@ class RoadArrays(NamedTuple):
     lane_turn: np.ndarray  # int8[L] Turn (junction lanes; 0 elsewhere)
     lane_left: np.ndarray  # int32[L] neighbour on the left with the same direction, any type, or -1
     lane_right: np.ndarray  # int32[L] neighbour on the right with the same direction, any type, or -1
-    lane_opposite: np.ndarray  # int32[L] for the leftmost lane: the adjacent lane beyond the centre line that runs against it, or -1
+    lane_opposite: np.ndarray  # int32[L] leftmost lane: the driving lane beyond the centre line, against it, or -1
     succ_first: np.ndarray  # int32[L+1]
     succ_lane: np.ndarray  # int32[...] lanes that follow
     pred_first: np.ndarray  # int32[L+1]
@@ -78,12 +79,12 @@ class RoadArrays(NamedTuple):
     lane_light: np.ndarray  # int32[L] junction lane: traffic light that rules its entry, or -1
     lane_stop_sign: np.ndarray  # int32[L] lane before a junction: stop sign that rules its end, or -1
     lane_yield_sign: np.ndarray  # int8[L] lane before a junction: 1 where a yield sign rules its end
-    lane_stop_line: np.ndarray  # float64[L] lane before a junction: s at which a vehicle's front halts; -1 where nothing asks for it
+    lane_stop_line: np.ndarray  # float64[L] lane before a junction: s where a vehicle's front halts, or -1
     # lane points
     point_x: np.ndarray  # float64[P] metres
     point_y: np.ndarray  # float64[P] metres
     point_z: np.ndarray  # float64[P] metres
-    point_yaw: np.ndarray  # float64[P] rad, direction of travel
+    point_yaw: np.ndarray  # float64[P] rad, direction of travel; begins in [-pi, pi) and is continuous along a lane
     point_pitch: np.ndarray  # float64[P] rad, slope in the direction of travel (up positive)
     point_width: np.ndarray  # float64[P] metres
     point_curvature: np.ndarray  # float64[P] 1/m, positive turns right (yaw grows)
@@ -99,23 +100,32 @@ class RoadArrays(NamedTuple):
     light_x: np.ndarray  # float64[S] metres, the light's own position
     light_y: np.ndarray  # float64[S]
     light_z: np.ndarray  # float64[S]
+    light_yaw: np.ndarray  # float64[S] rad, the light actor's heading; its x axis runs across the lanes that it rules
     light_box_x: np.ndarray  # float64[S] centre of the trigger volume, world
     light_box_y: np.ndarray  # float64[S]
     light_box_z: np.ndarray  # float64[S]
-    light_group: np.ndarray  # int32[S] group (one per signalised junction)
-    light_phase: np.ndarray  # int32[S] phase of its group in which it is green, or -1 (always red until commanded)
+    light_box_extent_x: np.ndarray  # float64[S] half size along the light's own x axis; 0 where it rules no lane
+    light_box_extent_y: np.ndarray  # float64[S] half size along the light's own y axis
+    light_group: np.ndarray  # int32[S] group: one per signalised junction, and one for each light that rules none
+    light_phase: np.ndarray  # int32[S] phase of its group in which it is green
     light_stop_first: np.ndarray  # int32[S+1]
-    light_stop_lane: np.ndarray  # int32[W] lane of a stop point (BENCH2DRIVE.md 2.3: last waypoint before the intersection)
+    light_stop_lane: np.ndarray  # int32[W] lane of a stop point: the last waypoint before the intersection
     light_stop_x: np.ndarray  # float64[W]
     light_stop_y: np.ndarray  # float64[W]
     light_stop_yaw: np.ndarray  # float64[W] rad
     light_stop_width: np.ndarray  # float64[W] lane width
+    light_affected_first: np.ndarray  # int32[S+1]
+    light_affected_lane: np.ndarray  # int32[...] lanes of CARLA's get_affected_lane_waypoints
+    light_affected_x: np.ndarray  # float64[...] those waypoints
+    light_affected_y: np.ndarray  # float64[...]
+    light_affected_z: np.ndarray  # float64[...]
     group_junction: np.ndarray  # int32[G] junction index, or -1
     group_first: np.ndarray  # int32[G+1] offset of its phases
     phase_green: np.ndarray  # float64[H] seconds
     phase_yellow: np.ndarray  # float64[H] seconds
     phase_red: np.ndarray  # float64[H] seconds of all-red after it
     # stop signs (trigger volumes)
+    stop_lane: np.ndarray  # int32[T] the lane before a junction whose end the sign rules
     stop_x: np.ndarray  # float64[T] centre, world
     stop_y: np.ndarray  # float64[T]
     stop_z: np.ndarray  # float64[T]

@@ -1,0 +1,156 @@
+"""Where two lanes of a junction share ground, and who waits for whom there.
+
+Two junction lanes conflict when vehicles on their centrelines would touch: crossings and merges. Lanes that come from
+the same lane diverge instead, and never conflict.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from simulator.roads.network import LaneType, Turn, Yield
+
+VEHICLE_HALF_WIDTH = 1.1  # metres, mirrors included
+MARGIN = 0.3  # metres between two vehicles that pass clear of each other
+_STEP = 0.5  # metres between the samples that are compared
+_LEVEL = 3.0  # metres of height between lanes that pass over each other
+_ONCOMING = math.radians(120.0)  # entry directions that differ by more face each other
+
+Arrays = dict[str, np.ndarray]
+
+
+def find_conflicts(arrays: Arrays) -> Arrays:
+    """The `conflict_*` arrays (CSR over lanes), from all other lane arrays."""
+    found: list[tuple[int, int, float, float, float, float, int]] = []
+    driving = arrays["lane_type"] == LaneType.DRIVING
+    approaches = _Approaches(arrays)
+    for junction in range(int(arrays["lane_junction"].max(initial=-1)) + 1):
+        lanes = [int(k) for k in np.flatnonzero((arrays["lane_junction"] == junction) & driving)]
+        samples = {lane: _sample(arrays, lane) for lane in lanes}
+        for i, a in enumerate(lanes):
+            for b in lanes[i + 1 :]:
+                if approaches.diverge(a, b):
+                    continue
+                shared = _shared(samples[a], samples[b])
+                if shared is None:
+                    continue
+                a0, a1, b0, b1 = shared
+                rule = approaches.rule(a, b)
+                found.append((a, b, a0, a1, b0, b1, rule))
+                found.append((b, a, b0, b1, a0, a1, -rule))
+    found.sort(key=lambda c: (c[0], c[2], c[1]))
+    count = np.bincount([c[0] for c in found], minlength=len(driving)) if found else np.zeros(len(driving), int)
+    column = [np.array([c[k] for c in found], np.float64) for k in range(7)]
+    return {
+        "conflict_first": np.concatenate([[0], np.cumsum(count)]).astype(np.int32),
+        "conflict_lane": column[1].astype(np.int32),
+        "conflict_enter": column[2],
+        "conflict_exit": column[3],
+        "conflict_other_enter": column[4],
+        "conflict_other_exit": column[5],
+        "conflict_rule": column[6].astype(np.int8),
+    }
+
+
+class _Approaches:
+    """What rules the way in of each junction lane: its light, its signs, its direction and its turn."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self._arrays = arrays
+        self._cache: dict[int, tuple[frozenset[int], int, int, float]] = {}
+
+    def diverge(self, a: int, b: int) -> bool:
+        """True for lanes of one way, or of two ways out of the same lane."""
+        return bool(self._of(a)[0] & self._of(b)[0])
+
+    def rule(self, a: int, b: int) -> int:
+        """`Yield` from lane a's view."""
+        _, light_a, rank_a, yaw_a = self._of(a)
+        _, light_b, rank_b, yaw_b = self._of(b)
+        turn_a, turn_b = int(self._arrays["lane_turn"][a]), int(self._arrays["lane_turn"][b])
+        if (light_a < 0) != (light_b < 0):
+            return Yield.GIVES_WAY if light_a < 0 else Yield.HAS_PRIORITY
+        if light_a >= 0:
+            group, phase = self._arrays["light_group"], self._arrays["light_phase"]
+            if group[light_a] != group[light_b] or phase[light_a] != phase[light_b]:
+                return Yield.EQUAL  # never green together
+            return _by_turn_with_light(turn_a, turn_b, _facing(yaw_a, yaw_b))
+        if rank_a != rank_b:
+            return Yield.GIVES_WAY if rank_a > rank_b else Yield.HAS_PRIORITY
+        return _by_turn(turn_a, turn_b)
+
+    def _of(self, lane: int) -> tuple[frozenset[int], int, int, float]:
+        """(lanes outside that lead here, light, 2 for a stop sign or 1 for a yield sign, entry direction)"""
+        if lane not in self._cache:
+            self._cache[lane] = self._trace(lane)
+        return self._cache[lane]
+
+    def _trace(self, lane: int) -> tuple[frozenset[int], int, int, float]:
+        arrays = self._arrays
+        junction = arrays["lane_junction"]
+        outside: set[int] = set()
+        entries, todo, seen = [], [lane], {lane}
+        while todo:
+            here = todo.pop()
+            before = arrays["pred_lane"][arrays["pred_first"][here] : arrays["pred_first"][here + 1]].tolist()
+            inside = [k for k in before if junction[k] == junction[lane]]
+            outside.update(k for k in before if junction[k] != junction[lane])
+            if not inside:
+                entries.append(here)
+            todo += [k for k in inside if k not in seen]
+            seen.update(inside)
+        # A way without a lane before it is told apart by its own first lane.
+        outside.update(-1 - k for k in entries if arrays["pred_first"][k] == arrays["pred_first"][k + 1])
+        lights = [int(arrays["lane_light"][k]) for k in sorted(entries) if arrays["lane_light"][k] >= 0]
+        known = [k for k in outside if k >= 0]
+        signs = (2 if arrays["lane_stop_sign"][k] >= 0 else int(arrays["lane_yield_sign"][k]) for k in known)
+        rank = max(signs, default=0)
+        entry = min(entries) if entries else lane
+        yaw = float(arrays["point_yaw"][arrays["lane_first"][entry]])
+        return frozenset(outside), lights[0] if lights else -1, rank, yaw
+
+
+def _facing(yaw_a: float, yaw_b: float) -> bool:
+    return abs((yaw_a - yaw_b + math.pi) % (2 * math.pi) - math.pi) > _ONCOMING
+
+
+def _by_turn_with_light(turn_a: int, turn_b: int, facing: bool) -> int:
+    """Both are green: who turns left waits for oncoming traffic that does not."""
+    if facing and (turn_a == Turn.LEFT) != (turn_b == Turn.LEFT):
+        return Yield.GIVES_WAY if turn_a == Turn.LEFT else Yield.HAS_PRIORITY
+    return Yield.EQUAL
+
+
+def _by_turn(turn_a: int, turn_b: int) -> int:
+    """Nothing but the turns tells: straight on before turning, right before left."""
+    order = {Turn.STRAIGHT: 0, Turn.RIGHT: 1, Turn.LEFT: 2}
+    a, b = order[Turn(turn_a)], order[Turn(turn_b)]
+    if a == b:
+        return Yield.EQUAL
+    return Yield.GIVES_WAY if a > b else Yield.HAS_PRIORITY
+
+
+def _sample(arrays: Arrays, lane: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """s, positions [n, 3] and swept half widths [n] along a lane."""
+    span = slice(arrays["lane_first"][lane], arrays["lane_first"][lane + 1])
+    length = float(arrays["lane_length"][lane])
+    at = np.linspace(0.0, length, span.stop - span.start)
+    s = np.linspace(0.0, length, max(2, math.ceil(length / _STEP) + 1))
+    where = np.stack([np.interp(s, at, arrays[f"point_{k}"][span]) for k in ("x", "y", "z")], axis=1)
+    # In a narrow lane the neighbour's vehicle is not in the way: sweep no wider than the lane itself.
+    half = np.minimum(VEHICLE_HALF_WIDTH + MARGIN / 2, np.interp(s, at, arrays["point_width"][span]) / 2 - 0.1)
+    return s, where, np.maximum(half, 0.5)
+
+
+def _shared(
+    a: tuple[np.ndarray, np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> tuple[float, float, float, float] | None:
+    """Own and other s interval of the shared area, or None."""
+    gap = a[1][:, None, :] - b[1][None, :, :]
+    near = (np.hypot(gap[..., 0], gap[..., 1]) < a[2][:, None] + b[2][None, :]) & (np.abs(gap[..., 2]) < _LEVEL)
+    if not near.any():
+        return None
+    along_a, along_b = a[0][near.any(axis=1)], b[0][near.any(axis=0)]
+    return float(along_a[0]), float(along_a[-1]), float(along_b[0]), float(along_b[-1])

@@ -1,0 +1,242 @@
+"""The child side of compiling a town: everything that is asked of CARLA's own map library.
+
+Runs through `simulator.roads.child.call_in_child`, because the parser can crash. Waypoints are queried by road, lane
+and s, so what is stored is what `carla.Map.get_waypoint_xodr` says, to the last bit.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+Payload = dict[str, Any]
+Key = tuple[int, int, int]
+
+_EDGE = 2e-5  # metres: at a lane's very end CARLA finds no waypoint, and it compares in single precision
+_COARSE = 0.5  # metres of road s between the samples that measure a lane's length
+_STEP = 1.0  # metres, the longest distance between two lane points
+_UPSTREAM = 3.0  # metres from a lane's end to the middle of a light's trigger box (UTrafficLightComponent: 1.5 + 1.5)
+_BOX_LENGTH = 1.5  # metres, half length of that box along the lane
+_BOX_WIDTH = 0.25  # its half width in lane widths
+
+
+def sample_map(payload: Payload) -> Payload:
+    """Sample every lane, and place the lights' boxes.
+
+    Payload: `xodr` text, `lanes` float64[L, 6] (road, section, lane, s_start, s_end, forward), `lights` list of
+    {"id", "references": [[road, lane, s], ...]}, `signs` likewise.
+    """
+    import carla
+
+    town = carla.Map("town", payload["xodr"])
+    lanes = payload["lanes"]
+    sampled = [_sample_lane(town, row) for row in lanes]
+    table = _LaneTable(town, lanes, sampled)
+    landmarks: dict[str, Any] = {}
+    for landmark in town.get_all_landmarks():
+        landmarks.setdefault(landmark.id, landmark)
+    crosswalks = town.get_crosswalks()
+    out: Payload = {
+        "points": np.concatenate([s["points"] for s in sampled]) if sampled else np.zeros((0, 6)),
+        "change": np.concatenate([s["change"] for s in sampled]) if sampled else np.zeros(0, np.uint8),
+        "count": np.array([len(s["points"]) for s in sampled], np.int32),
+        "length": np.array([s["length"] for s in sampled], np.float64),
+        "type": [s["type"] for s in sampled],
+        "junction": np.array([s["junction"] for s in sampled], np.int64),
+        "crosswalks": np.array([[c.x, c.y, c.z] for c in crosswalks], np.float64).reshape(-1, 3),
+        "lights": [_light(table, light, landmarks.get(light["id"])) for light in payload["lights"]],
+        "signs": [_sign(table, sign, landmarks.get(sign["id"])) for sign in payload["signs"]],
+        "stencils": [_stencil(mark) for mark in town.get_all_road_marks() if mark.type == "STOP"],
+    }
+    for name in ("next", "previous"):
+        links = [s[name] for s in sampled]
+        out[f"{name}_count"] = np.array([len(k) for k in links], np.int32)
+        out[f"{name}_key"] = np.array([key for keys in links for key in keys], np.int32).reshape(-1, 3)
+    return out
+
+
+class _LaneTable:
+    """The sampled lanes by key (road, section, lane): road s of start and end as one drives, and what leads in."""
+
+    def __init__(self, town: Any, rows: np.ndarray, sampled: list[Payload]) -> None:
+        self.town = town
+        self.ends: dict[Key, tuple[float, float]] = {}
+        self.previous: dict[Key, list[Key]] = {}
+        self.in_junction: dict[Key, bool] = {}
+        self._sections: dict[tuple[int, int], list[tuple[float, float]]] = {}
+        for row, sample in zip(rows, sampled):
+            key = (int(row[0]), int(row[1]), int(row[2]))
+            start, end = float(sample["points"][0, 5]), float(sample["points"][-1, 5])
+            self.ends[key] = (start, end)
+            self.previous[key] = sample["previous"]
+            self.in_junction[key] = sample["junction"] != -1
+            self._sections.setdefault((key[0], key[2]), []).append((min(start, end), max(start, end)))
+
+    def waypoint_near(self, road: int, lane: int, s: float) -> Any | None:
+        """Waypoint of a lane at road s, or at the nearest s within a millimetre at which there is one."""
+        spans = self._sections.get((road, lane), [])
+        candidates = [min(max(s, low), high) for low, high in spans]
+        inside = [c for c in candidates if abs(c - s) <= 1e-3]
+        return _waypoint(self.town, road, lane, min(inside, key=lambda c: abs(c - s))) if inside else None
+
+
+def _sample_lane(town: Any, row: np.ndarray) -> Payload:
+    road, _section, lane = (int(v) for v in row[:3])
+    first, last, forward = float(row[3]), float(row[4]), bool(row[5])
+    edge = min(max(_EDGE, 2.5e-7 * last), 0.01 * (last - first))
+    while edge < 0.4 * (last - first) and town.get_waypoint_xodr(road, lane, last - edge) is None:
+        edge *= 2.0
+    first, last = first + edge, last - edge
+    start, end = (first, last) if forward else (last, first)
+
+    coarse_s = np.linspace(start, end, max(3, math.ceil(abs(end - start) / _COARSE) + 1))
+    coarse = np.array([_pose(_waypoint(town, road, lane, s)) for s in coarse_s])
+    chord = np.linalg.norm(np.diff(coarse[:, :3], axis=0), axis=1)
+    bend = np.abs((np.diff(coarse[:, 3]) + math.pi) % (2 * math.pi) - math.pi) / 2
+    # An arc is longer than its chord by (angle / sin angle); unbent and jagged pieces keep the chord.
+    arc = chord * np.where((bend > 1e-6) & (bend < 0.5), bend / np.sin(np.where(bend > 1e-6, bend, 1.0)), 1.0)
+    along = np.concatenate([[0.0], np.cumsum(arc)])
+    length = float(along[-1])
+    pieces = max(1, math.ceil(length / _STEP - 1e-9))
+    fine_s = np.interp(np.linspace(0.0, length, pieces + 1), along, coarse_s)
+    fine_s[0], fine_s[-1] = start, end
+
+    waypoints = [_waypoint(town, road, lane, s) for s in fine_s]
+    points = np.array([[*_pose(w), w.lane_width, s] for w, s in zip(waypoints, fine_s)])
+    head, tail = waypoints[0], waypoints[-1]
+    beyond = 2.5 * edge
+    return {
+        "points": points,
+        "change": np.array([int(w.lane_change) for w in waypoints], np.uint8),
+        "length": max(length, 1e-6),
+        "type": head.lane_type.name,
+        "junction": int(head.junction_id) if head.is_junction else -1,
+        "next": _keys(tail.next(beyond)),
+        "previous": _keys(head.previous(beyond)),
+    }
+
+
+def _waypoint(town: Any, road: int, lane: int, s: float) -> Any:
+    waypoint = town.get_waypoint_xodr(road, lane, float(s))
+    if waypoint is None:
+        raise ValueError(f"road {road}, lane {lane}: CARLA finds no waypoint at s={s:.3f}")
+    return waypoint
+
+
+def _pose(waypoint: Any) -> tuple[float, float, float, float]:
+    transform = waypoint.transform
+    location = transform.location
+    return location.x, location.y, location.z, math.radians(transform.rotation.yaw)
+
+
+def _key(waypoint: Any) -> Key:
+    return waypoint.road_id, waypoint.section_id, waypoint.lane_id
+
+
+def _keys(waypoints: list[Any]) -> list[Key]:
+    return list(dict.fromkeys(_key(w) for w in waypoints))
+
+
+def _place(waypoint: Any) -> list[float]:
+    """[road, section, lane, s, x, y, z, yaw, width]"""
+    return [*_key(waypoint), waypoint.s, *_pose(waypoint), waypoint.lane_width]
+
+
+def _reference_waypoints(table: _LaneTable, references: list[list[float]]) -> list[Any]:
+    """Waypoints of [road, lane, s] rows; where s lies on a lane's very edge, the waypoint just inside."""
+    found = []
+    for road, lane, s in references:
+        waypoint = table.waypoint_near(int(road), int(lane), float(s))
+        if waypoint is not None:
+            found.append(waypoint)
+    return found
+
+
+def _upstream(table: _LaneTable, waypoint: Any) -> Any:
+    """Where CARLA puts the trigger box of a light that refers to `waypoint` (UTrafficLightComponent::InitializeSign).
+
+    A reference inside a junction with a single way in is moved back to the end of the lane before the junction;
+    the box then lies 3 m further upstream, at most at that lane section's begin.
+    """
+    road, section, lane, s = *_key(waypoint), waypoint.s
+    before = table.previous[road, section, lane] if waypoint.is_junction else []
+    if len(before) == 1 and not table.in_junction[before[0]]:
+        road, section, lane = before[0]
+        _, s = table.ends[before[0]]
+    start, end = table.ends[road, section, lane]
+    s = s - _UPSTREAM if end > start else s + _UPSTREAM
+    return _waypoint(table.town, road, lane, min(max(s, min(start, end)), max(start, end)))
+
+
+def _light(table: _LaneTable, light: Payload, landmark: Any) -> Payload:
+    waypoints = _reference_waypoints(table, light["references"])
+    out: Payload = {"affected": [_place(w) for w in waypoints], "stops": [], "box": None}
+    if landmark is not None:
+        out["pose"] = list(_pose(landmark))
+    elif waypoints:
+        out["pose"] = list(_pose(waypoints[0]))
+    else:
+        out["pose"] = [0.0, 0.0, 0.0, 0.0]
+    boxes = [_upstream(table, w) for w in waypoints if w.lane_type.name == "Driving"]
+    if boxes:
+        yaw = out["pose"][3] + math.pi / 2
+        x, y, z, half_x, half_y, half_z = _union(boxes, yaw)
+        out["box"] = [x, y, z, yaw, half_x, half_y, half_z]
+        out["stops"] = [_place(w) for w in _stop_waypoints(table.town, x, y, z, yaw, half_x)]
+    return out
+
+
+def _union(waypoints: list[Any], yaw: float) -> tuple[float, float, float, float, float, float]:
+    """Box around the trigger boxes at `waypoints`, aligned with an actor of this yaw: centre and half sizes."""
+    cos, sin = math.cos(yaw), math.sin(yaw)
+    corners = []
+    for waypoint in waypoints:
+        x, y, z, lane_yaw = _pose(waypoint)
+        for along in (-_BOX_LENGTH, _BOX_LENGTH):
+            for across in (-_BOX_WIDTH * waypoint.lane_width, _BOX_WIDTH * waypoint.lane_width):
+                cx = x + along * math.cos(lane_yaw) - across * math.sin(lane_yaw)
+                cy = y + along * math.sin(lane_yaw) + across * math.cos(lane_yaw)
+                corners.append((cx * cos + cy * sin, -cx * sin + cy * cos, z))
+    low, high = np.min(corners, axis=0), np.max(corners, axis=0)
+    u, v, z = (low + high) / 2
+    half = (high - low) / 2
+    return u * cos - v * sin, u * sin + v * cos, float(z), float(half[0]), float(half[1]), float(half[2]) + 1.0
+
+
+def _stop_waypoints(town: Any, x: float, y: float, z: float, yaw: float, half_x: float) -> list[Any]:
+    """Stop waypoints as Bench2Drive's RunningRedLightTest prepares them.
+
+    Points along the trigger volume's x axis every metre from -0.9 to 0.9 of its half size, projected on lanes, dropping
+    one that repeats the road and lane before it; each is then advanced by 0.5 m to the last one before an intersection.
+    """
+    import carla
+
+    first: list[Any] = []
+    for offset in np.arange(-0.9 * half_x, 0.9 * half_x, 1.0):
+        waypoint = town.get_waypoint(carla.Location(x + offset * math.cos(yaw), y + offset * math.sin(yaw), z))
+        if not first or (first[-1].road_id, first[-1].lane_id) != (waypoint.road_id, waypoint.lane_id):
+            first.append(waypoint)
+    stops = []
+    for waypoint in first:
+        for _ in range(2000):
+            if waypoint.is_junction:
+                break
+            following = waypoint.next(0.5)
+            if not following or following[0].is_junction:
+                break
+            waypoint = following[0]
+        stops.append(waypoint)
+    return stops
+
+
+def _sign(table: _LaneTable, sign: Payload, landmark: Any) -> Payload:
+    waypoints = _reference_waypoints(table, sign["references"])
+    pose = list(_pose(landmark)) if landmark is not None else None
+    return {"affected": [_place(w) for w in waypoints], "pose": pose}
+
+
+def _stencil(mark: Any) -> list[float]:
+    """[x, y, z, yaw] of a STOP stencil on the road."""
+    return list(_pose(mark))
