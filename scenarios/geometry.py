@@ -11,6 +11,8 @@ import numpy as np
 from scenarios.route import Route
 from scenarios.weather import BASE_WEATHER, WEATHER_FIELDS, keyframe_weather
 from simulator.roads.network import DRIVING_MASK, RoadArrays
+from simulator.roads.path import RoutePath
+from simulator.roads.planner import TracedRoute
 from simulator.route_arrays import RouteArrays
 
 
@@ -33,10 +35,33 @@ class RouteGeometry:
     path_y: np.ndarray  # float64[M]
     path_z: np.ndarray  # float64[M]
     path_yaw: np.ndarray  # float64[M] rad
-    path_lane: np.ndarray  # int32[M]
+    path_curvature: np.ndarray  # float64[M] 1/m, positive turns right
+    path_lane: np.ndarray  # int32[M], -1 beyond the end of the road
     path_lane_s: np.ndarray  # float64[M] metres
     path_step: float  # metres between path points
     path_end: float  # metres along the path where the route ends
+
+
+def route_geometry(traced: TracedRoute, path: RoutePath) -> RouteGeometry:
+    """Put the official trace and the drivable path of one route together."""
+    return RouteGeometry(
+        trace_x=traced.x,
+        trace_y=traced.y,
+        trace_z=traced.z,
+        trace_yaw=traced.yaw,
+        trace_pitch=traced.pitch,
+        trace_distance=traced.s,
+        trace_option=traced.option,
+        path_x=path.x,
+        path_y=path.y,
+        path_z=path.z,
+        path_yaw=path.yaw,
+        path_curvature=path.curvature,
+        path_lane=path.lane,
+        path_lane_s=path.lane_s,
+        path_step=path.step,
+        path_end=path.end_s,
+    )
 
 
 class Polyline(NamedTuple):
@@ -119,15 +144,6 @@ def _neighbours(net: RoadArrays, junction: int, first: np.ndarray, lanes: np.nda
     return sorted(found)
 
 
-def path_curvature(geometry: RouteGeometry, half_window: float = 1.5) -> np.ndarray:
-    """float64[M] 1/m, positive turns right: heading change over +-`half_window` metres."""
-    yaw = np.unwrap(geometry.path_yaw)
-    n = max(round(half_window / geometry.path_step), 1)
-    index = np.arange(len(yaw))
-    low, high = np.maximum(index - n, 0), np.minimum(index + n, len(yaw) - 1)
-    return (yaw[high] - yaw[low]) / np.maximum((high - low) * geometry.path_step, 1e-9)
-
-
 def pack_routes(
     geometries: Sequence[RouteGeometry],
     routes: Sequence[Route],
@@ -163,7 +179,7 @@ def pack_routes(
         path_y=joined("path_y", np.float64),
         path_z=joined("path_z", np.float64),
         path_yaw=joined("path_yaw", np.float64),
-        path_curvature=_joined([path_curvature(g) for g in geometries], np.float64),
+        path_curvature=joined("path_curvature", np.float64),
         path_lane=joined("path_lane", np.int32),
         path_lane_s=joined("path_lane_s", np.float64),
         path_step=np.array([g.path_step for g in geometries], np.float64),
