@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
@@ -113,7 +113,7 @@ class Pool:
         self._workers: list[_Worker] = []
         self._failed_starts = 0
 
-    def events(self) -> Iterator[PoolEvent]:
+    def events(self) -> Generator[PoolEvent, None, None]:
         """Drive everything and tell about it. Close the iterator to stop early; all workers are gone when it returns.
 
         Raises:

@@ -1,8 +1,17 @@
-"""One attempt at one route, as plain data that travels to a worker as JSON."""
+"""What a run will drive: one task an attempt, plain data that travels to a worker as JSON."""
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 from dataclasses import dataclass
+from pathlib import Path
+
+from scenarios.route_file import read_routes
+from scenarios.route_subset import select_routes
+from scenarios.suites import find_suite
+from simulator.errors import EvaluationError, MissingMapError
+from simulator.roads.towns import find_town
 
 #: Statuses of routes that were never driven to an end. `--resume` drives them again; every other status is final.
 CRASHED = "Failed - Simulation crashed"
@@ -36,3 +45,115 @@ class RouteTask:
     def record_id(self) -> str:
         """Id of the result record, as the official evaluator writes it."""
         return f"RouteScenario_{self.route_id}_rep{self.repetition}"
+
+
+@dataclass(frozen=True)
+class SkippedRoute:
+    """A route that is left out because its town has no map (`--missing-maps skip`)."""
+
+    route_id: str
+    town: str
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """Everything that a run will drive, known before the first route starts."""
+
+    suite: str
+    route_file: Path  # absolute
+    route_file_digest: str  # SHA-256 of the file
+    towns: dict[str, str | None]  # SHA-256 of each town's map, None where it is missing
+    tasks: tuple[RouteTask, ...]
+    skipped: tuple[SkippedRoute, ...]
+
+    @property
+    def route_ids(self) -> tuple[str, ...]:
+        """Routes to be driven, in file order, each once."""
+        return tuple(dict.fromkeys(task.route_id for task in self.tasks))
+
+
+def plan_run(
+    routes: str,
+    *,
+    agent: str,
+    seed: int,
+    repetitions: int = 1,
+    route_ids: str = "",
+    maps: Path | None = None,
+    missing_maps: str = "error",
+) -> RunPlan:
+    """Read the route file, choose its routes, find their towns and lay out the tasks; arguments as in `RunOptions`.
+
+    Raises:
+        RouteFileError: when the file or suite is not there, is malformed, or lacks a chosen route.
+        MissingMapError: when towns have no map and `missing_maps` is "error".
+        EvaluationError: when a count makes no sense, the maps folder is not there, or nothing is left to drive.
+    """
+    if repetitions < 1:
+        raise EvaluationError(f"--repetitions {repetitions}: must be at least 1")
+    if seed < 0:
+        raise EvaluationError(f"--seed {seed}: must not be negative")
+    if maps is not None and not maps.is_dir():
+        raise EvaluationError(f"--maps {maps}: no such folder; name one that holds <town>.xodr files")
+    route_file = find_suite(routes).resolve()
+    chosen = select_routes(read_routes(route_file), route_ids)
+    paths = {town: find_town(town, maps) for town in sorted({route.town for route in chosen})}
+    gaps = [town for town, path in paths.items() if path is None]
+    missing = {town: [route.id for route in chosen if route.town == town] for town in gaps}
+    if missing and missing_maps == "error":
+        raise MissingMapError(_missing_towns(missing, maps))
+    skipped = [route for route in chosen if route.town in missing] if missing_maps == "skip" else []
+    driven = [route for route in chosen if route not in skipped]
+    if not driven:
+        raise EvaluationError(
+            f"nothing to drive: no maps of the towns {', '.join(missing)}; give their folder with --maps, or drive the "
+            "routes on rebuilt corridors with --missing-maps corridor"
+        )
+    tasks = [
+        RouteTask(
+            route_file=str(route_file),
+            route_id=route.id,
+            repetition=repetition,
+            index=0,
+            agent=agent,
+            seed=seed + repetition,
+            maps=None if maps is None else str(maps.resolve()),
+            missing_maps=missing_maps,
+            suite=route_file.stem,
+            town=route.town,
+            scenario_name=route.scenarios[0].name if route.scenarios else "",
+            scenario_type=route.scenario_type,
+            synthetic=route.town in missing,
+        )
+        for route in driven
+        for repetition in range(repetitions)
+    ]
+    return RunPlan(
+        suite=route_file.stem,
+        route_file=route_file,
+        route_file_digest=_digest(route_file),
+        towns={town: None if path is None else _digest(path) for town, path in paths.items()},
+        tasks=tuple(dataclasses.replace(task, index=index) for index, task in enumerate(tasks)),
+        skipped=tuple(SkippedRoute(route.id, route.town) for route in skipped),
+    )
+
+
+def _missing_towns(missing: dict[str, list[str]], maps: Path | None) -> str:
+    count = sum(map(len, missing.values()))
+    lines = [f"{count} routes need {len(missing)} towns whose maps are not there:"]
+    for town, ids in missing.items():
+        shown = ", ".join(ids[:8]) + (f", ... ({len(ids)} routes)" if len(ids) > 8 else "")
+        lines.append(f"  {town}: routes {shown}")
+    where = "no folder was given with --maps" if maps is None else f"{maps} has no such .xodr file"
+    lines += [
+        f"Looked among the built-in towns; {where}. A CARLA installation keeps the maps in",
+        "  CarlaUE4/Content/Carla/Maps/OpenDrive/<town>.xodr         (Town01 to Town10HD)",
+        "  CarlaUE4/Content/Carla/Maps/<town>/OpenDrive/<town>.xodr  (Town11, Town12, Town13, Town15)",
+        "Name that Maps folder, or one with copies, with --maps; or leave these routes out with --missing-maps skip;",
+        "or drive them on corridors rebuilt from the routes, labelled synthetic, with --missing-maps corridor.",
+    ]
+    return "\n".join(lines)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

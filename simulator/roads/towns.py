@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from simulator.errors import MissingMapError
-from simulator.roads.cache import load_town
-from simulator.roads.network import RoadNetwork
+
+if TYPE_CHECKING:
+    from simulator.roads.network import RoadNetwork
 
 BUILT_IN_FOLDER = Path(__file__).parent / "towns"
 
@@ -44,6 +46,8 @@ def load_named_town(name: str, maps_dir: Path | None) -> RoadNetwork:
         MissingMapError: there is no map of that name.
         MapError: the map is malformed.
     """
+    from simulator.roads.cache import load_town  # brings Numba, which finding a file does not need
+
     path = find_town(name, maps_dir)
     if path is None:
         have = ", ".join(available_towns(maps_dir)) or "none"

@@ -1,0 +1,229 @@
+"""`run_eval.py run`: plan, drive on the pool, keep the ledger, export, print."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import re
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from agents.registry import check_agent
+from evaluation.ledger import LEDGER_NAME, Attempt, Ledger
+from evaluation.options import EXIT_BELOW, EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK, RunOptions
+from evaluation.pool import DRIVER, Interrupted, Pool, RouteEnded
+from evaluation.progress import progress_view
+from evaluation.summary import print_summary, say, summary_document
+from evaluation.tasks import NEVER_DRIVEN, RunPlan, plan_run
+from leaderboard_adapters.official_json import checkpoint_document, merged_document, write_json
+from leaderboard_adapters.records import RouteResult
+from leaderboard_adapters.scores import SCORER
+from simulator import WORLD_VERSION
+from simulator.errors import EvaluationError
+
+RESULTS = Path("results")
+
+#: Official checkpoint files of a run folder; merged files are named alike.
+REAL_FILE = "checkpoint.json"
+SYNTHETIC_FILE = "checkpoint_synthetic.json"
+
+
+def run(options: RunOptions, command: str, *, driver: str = DRIVER) -> int:
+    """Carry out `run`; tables and progress go to standard error, with `--json` one object to standard output.
+
+    Args:
+        options: of the command line.
+        command: the command line itself, to tell how to resume.
+        driver: `module:function` that drives a route, see `evaluation.worker.Driver`.
+
+    Returns:
+        An exit code of `evaluation.options`.
+
+    Raises:
+        RouteGymError: when the run cannot start or go on. What is finished stays in the ledger.
+    """
+    console = Console(stderr=True)
+    _check_options(options)
+    if driver == DRIVER:
+        check_agent(options.agent)
+    plan = plan_run(
+        options.routes,
+        agent=options.agent,
+        seed=options.seed,
+        repetitions=options.repetitions,
+        route_ids=options.route_ids,
+        maps=options.maps,
+        missing_maps=options.missing_maps,
+    )
+    folder = run_folder(options, plan)
+    with Ledger(folder) as ledger:
+        header = run_header(options, plan)
+        ledger.start(header)
+        try:
+            _drive(options, plan, ledger, console, folder, driver)
+        except Interrupted:
+            results = final_results(plan, ledger)
+            _export(folder, plan, header, results)
+            _say_how_to_resume(console, command, len(results), len(plan.tasks))
+            return EXIT_INTERRUPTED
+        results = final_results(plan, ledger)
+        document = _export(folder, plan, header, results)
+    assert document is not None  # a plan has tasks, and every task has ended
+    _conclude(console, folder, plan, results)
+    if options.json:
+        print(json.dumps(document, allow_nan=False), flush=True)
+    if any(result.status in NEVER_DRIVEN for result in results):
+        return EXIT_INCOMPLETE
+    if options.fail_under is not None and document["driving_score"] < options.fail_under:
+        return EXIT_BELOW
+    return EXIT_OK
+
+
+def run_folder(options: RunOptions, plan: RunPlan) -> Path:
+    """The run folder: `--out`, or one under results/ named after suite, agent and seed.
+
+    Without `--out`, a new run takes the first free of `<name>`, `<name>-2`, ..., and `--resume` the last that exists.
+
+    Raises:
+        EvaluationError: when `--out` already holds a run and `--resume` is not given.
+    """
+    if options.out is not None:
+        if not options.resume and (options.out / LEDGER_NAME).exists():
+            raise EvaluationError(
+                f"{options.out} already holds a run; continue it with --resume, or choose another folder with --out"
+            )
+        return options.out
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "_", f"{plan.suite}-{options.agent}-{options.seed}")
+    candidates = [RESULTS / name]
+    while (candidates[-1] / LEDGER_NAME).exists():
+        candidates.append(RESULTS / f"{name}-{len(candidates) + 1}")
+    return candidates[-2] if options.resume and len(candidates) > 1 else candidates[-1]
+
+
+def run_header(options: RunOptions, plan: RunPlan) -> dict[str, Any]:
+    """What is known of a run before it starts: what decides its results (`ledger.IDENTITY`), and its options."""
+    return {
+        "suite": plan.suite,
+        "route_file_digest": plan.route_file_digest,
+        "routes": plan.route_ids,
+        "skipped_routes": [dataclasses.asdict(route) for route in plan.skipped],
+        "repetitions": options.repetitions,
+        "agent": options.agent,
+        "seed": options.seed,
+        "towns": plan.towns,
+        "versions": {"routegym": metadata.version("routegym"), "world": WORLD_VERSION, "scorer": SCORER},
+        "options": {name: value if value is None else str(value) for name, value in vars(options).items()},
+    }
+
+
+def final_results(plan: RunPlan, ledger: Ledger) -> list[RouteResult]:
+    """The result that counts of every attempt that has one, in the order of the plan, whatever order they ended in."""
+    last = ledger.last_attempts()
+    keys = [(task.route_id, task.repetition) for task in plan.tasks]
+    return [dataclasses.replace(last[key].result, index=i) for i, key in enumerate(keys) if key in last]
+
+
+def _check_options(options: RunOptions) -> None:
+    for name, value in (("workers", options.workers), ("timeout", options.timeout)):
+        if not value > 0:
+            raise EvaluationError(f"--{name} {value}: must be above 0")
+
+
+def _drive(options: RunOptions, plan: RunPlan, ledger: Ledger, console: Console, folder: Path, driver: str) -> None:
+    """Drive what the ledger lacks."""
+    attempts = ledger.attempts()
+    last = {(attempt.route_id, attempt.repetition): attempt for attempt in attempts}
+    done = {key: attempt for key, attempt in last.items() if attempt.driven}
+    tasks = [task for task in plan.tasks if (task.route_id, task.repetition) not in done]
+    say(console, _opening(options, plan, len(done), folder))
+    if not tasks:
+        return
+    pool = Pool(
+        tasks,
+        workers=options.workers,
+        driver=driver,
+        timeout_s=options.timeout,
+        earlier=_reasons(attempts),
+        log_folder=folder / "logs",
+    )
+    done_results = [attempt.result for attempt in done.values()]
+    with progress_view(console, len(plan.tasks), done_results) as view, contextlib.closing(pool.events()) as events:
+        for event in events:
+            if isinstance(event, RouteEnded):
+                ledger.add(event.attempt)
+            view.show(event)
+
+
+def _opening(options: RunOptions, plan: RunPlan, done: int, folder: Path) -> str:
+    lines = [f"{options.agent} on {plan.suite}: {len(plan.tasks)} routes to drive, results in {folder}"]
+    if options.repetitions > 1:
+        lines[0] = lines[0].replace("routes to drive", f"drives ({options.repetitions} of each route)")
+    if done:
+        lines.append(f"  {done} are already driven and kept")
+    if plan.skipped:
+        towns = ", ".join(sorted({route.town for route in plan.skipped}))
+        lines.append(f"  {len(plan.skipped)} routes are left out, for want of the maps of {towns}")
+    synthetic = sum(task.synthetic for task in plan.tasks)
+    if synthetic:
+        lines.append(f"  {synthetic} on synthetic corridors, for want of their maps")
+    return "\n".join(lines)
+
+
+def _reasons(attempts: Sequence[Attempt]) -> dict[str, list[str]]:
+    reasons: dict[str, list[str]] = {}
+    for attempt in attempts:
+        reasons.setdefault(attempt.result.route_id, []).append(attempt.reason)
+    return reasons
+
+
+def _export(
+    folder: Path, plan: RunPlan, header: dict[str, Any], results: Sequence[RouteResult]
+) -> dict[str, Any] | None:
+    """Write the official files, real maps and corridors apart, and summary.json; returns the latter's content."""
+    if not results:
+        return None
+    document = summary_document(
+        {**header, "out": str(folder), "planned": len(plan.tasks), "complete": len(results) == len(plan.tasks)}, results
+    )
+    try:
+        for synthetic, name in ((False, REAL_FILE), (True, SYNTHETIC_FILE)):
+            total = sum(task.synthetic == synthetic for task in plan.tasks)
+            group = [_labelled(result) for result in results if result.synthetic == synthetic]
+            if group:
+                write_json(folder / name, checkpoint_document(group, total))
+                write_json(folder / name.replace("checkpoint", "merged"), merged_document(group, total))
+        write_json(folder / "summary.json", document)
+    except OSError as error:
+        raise EvaluationError(f"cannot write result files to {folder}: {error.strerror}; the ledger is safe") from error
+    return document
+
+
+def _labelled(result: RouteResult) -> RouteResult:
+    """The result with its label in the official record, which knows none: one more key, only where it is true."""
+    return dataclasses.replace(result, extra={**result.extra, "synthetic": True}) if result.synthetic else result
+
+
+def _say_how_to_resume(console: Console, command: str, done: int, planned: int) -> None:
+    resume = command if "--resume" in command.split() else f"{command} --resume"
+    text = f"Interrupted with {done} of {planned} routes done. Continue with\n  {resume}"
+    say(console, text)
+
+
+def _conclude(console: Console, folder: Path, plan: RunPlan, results: Sequence[RouteResult]) -> None:
+    print_summary(console, f"{plan.tasks[0].agent} on {plan.suite}", results)
+    crashed = [result for result in results if result.status in NEVER_DRIVEN]
+    for result in crashed[:10]:
+        say(console, f"  {result.route_id}: {result.status}: {result.notes[-1]}")
+    if len(crashed) > 10:
+        say(console, f"  ... and {len(crashed) - 10} more; see summary.json")
+    names = sorted(path.name for path in folder.glob("*.json"))
+    say(console, f"results in {folder}: {', '.join(names)}, {LEDGER_NAME}, logs")
+    for synthetic, name in ((False, REAL_FILE), (True, SYNTHETIC_FILE)):
+        total = len({task.route_id for task in plan.tasks if task.synthetic == synthetic})
+        if total:
+            say(console, f"  full score sheet: python run_eval.py report {folder / name} --total {total}")
