@@ -1,2 +1,4 @@
-#: Version of the embedded town's behaviour, a part of every result. Raise it when the same seed no longer drives the same.
+"""The embedded town: roads, world state, dynamics, traffic, signals."""
+
+#: Version of the town's behaviour, part of every result. Raise it when the same seed no longer drives the same.
 WORLD_VERSION = "1"
