@@ -139,7 +139,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("xodr", type=Path, help="the town's OpenDRIVE file")
     parser.add_argument("--out", type=Path, required=True, help="picture to write (.png)")
-    parser.add_argument("--center", type=float, nargs=2, metavar=("X", "Y"), help="CARLA metres; the whole town without it")
+    parser.add_argument(
+        "--center", type=float, nargs=2, metavar=("X", "Y"), help="CARLA metres; the whole town without it"
+    )
     parser.add_argument("--size", type=float, default=150.0, help="metres across, with --center")
     parser.add_argument("--width", type=int, default=1600, help="pixels")
     arguments = parser.parse_args()

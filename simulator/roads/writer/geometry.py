@@ -10,6 +10,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -41,7 +42,7 @@ def wrap(angle: float) -> float:
 
 @dataclass(frozen=True)
 class Piece:
-    """One `<geometry>`: a straight line, an arc (`curvature` 1/m), or a cubic in its own frame (`u`, `v` over p in [0, 1])."""
+    """One `<geometry>`: a line, an arc (`curvature` 1/m), or a cubic in its own frame (`u`, `v` over p in [0, 1])."""
 
     start: Pose
     length: float
@@ -105,6 +106,17 @@ class Path:
         i = max(bisect_right(self._starts, s) - 1, 0)
         return self.pieces[i].at(s - self._starts[i])
 
+    def part(self, start: float, end: float) -> Path:
+        """The path between two stations, of a path without cubics."""
+        cut = Path(self.at(start))
+        for piece, s in zip(self.pieces, self._starts):
+            if piece.u is not None:
+                raise ValueError("a cubic cannot be cut")
+            first, last = max(start, s), min(end, s + piece.length)
+            if last > first:
+                cut._append(Piece(piece.at(first - s), last - first, piece.curvature))
+        return cut
+
     def sample(self, step: float) -> np.ndarray:
         """float64[N, 4]: s, x, y, heading, evenly spaced at most `step` metres apart, both ends included."""
         count = max(2, math.ceil(self.length / step) + 1)
@@ -135,7 +147,7 @@ def polyline_path(points: Sequence[tuple[float, float]], radius: float | Sequenc
         points: corner points, metres; the first and last are the path's ends.
         radius: metres, one for all inner corners or one each.
     """
-    headings = [math.atan2(b[1] - a[1], b[0] - a[0]) for a, b in zip(points, points[1:])]
+    headings = [math.atan2(b[1] - a[1], b[0] - a[0]) for a, b in pairwise(points)]
     radii = list(radius) if isinstance(radius, Sequence) else [radius] * (len(points) - 2)
     path = Path(Pose(points[0][0], points[0][1], headings[0]))
     for corner, before, after, r in zip(points[1:-1], headings, headings[1:], radii):
@@ -143,7 +155,9 @@ def polyline_path(points: Sequence[tuple[float, float]], radius: float | Sequenc
         tangent = r * math.tan(abs(turn) / 2)
         leg = math.hypot(corner[0] - path.end.x, corner[1] - path.end.y)
         if tangent > leg + 1e-6:
-            raise ValueError(f"corner {corner}: radius {r} needs {tangent:.1f} m of leg, but only {leg:.1f} m are there")
+            raise ValueError(
+                f"corner {corner}: radius {r} needs {tangent:.1f} m of leg, but only {leg:.1f} m are there"
+            )
         path.line(leg - tangent)
         path.arc(r * abs(turn), math.copysign(1 / r, turn))
         path.end = Pose(path.end.x, path.end.y, after)
@@ -195,15 +209,14 @@ class Profile:
 
     @staticmethod
     def through(knots: Sequence[tuple[float, float, float]]) -> Profile:
-        """Cubic Hermite through knots (s, value, slope); constant after the last one."""
+        """Cubic Hermite through knots (s, value, slope), going on in a straight line after the last one."""
         pieces = []
-        for (s0, z0, m0), (s1, z1, m1) in zip(knots, knots[1:]):
+        for (s0, z0, m0), (s1, z1, m1) in pairwise(knots):
             length, rise = s1 - s0, z1 - z0
             c = (3 * rise / length - 2 * m0 - m1) / length
             d = (m0 + m1 - 2 * rise / length) / length**2
             pieces.append(Cubic(s0, z0, m0, c, d))
-        last_s, last_z, _ = knots[-1]
-        return Profile([*pieces, Cubic(last_s, last_z)])
+        return Profile([*pieces, Cubic(*knots[-1])])
 
     @staticmethod
     def eased(knots: Sequence[tuple[float, float]]) -> Profile:
@@ -223,6 +236,12 @@ class Profile:
         first, d = self._piece(ds)
         head = Cubic(0.0, self.value(ds), self.slope(ds), first.c + 3 * first.d * d, first.d)
         return Profile([head, *(p._replace(s=p.s - ds) for p in self.pieces if p.s > ds + 1e-9)])
+
+    def part(self, start: float, end: float) -> Profile:
+        """A cubic with the same values and slopes at two stations, over 0 .. end - start."""
+        return Profile.through(
+            [(0.0, self.value(start), self.slope(start)), (end - start, self.value(end), self.slope(end))]
+        )
 
     def _piece(self, s: float) -> tuple[Cubic, float]:
         i = max(bisect_right([p.s for p in self.pieces], s + 1e-9) - 1, 0)

@@ -1,8 +1,8 @@
 """Junctions: which lane leads where, and the connecting roads that carry it.
 
-`connect_arms` decides the movements as a traffic engineer would: left turns from the innermost lane into the innermost lane,
-right turns from the outermost into the outermost, straight lanes side by side, and no incoming lane without a way out (a lane
-that ends with a negative id disappears from `carla.Map.get_topology`).
+`driving_movements` decides as a traffic engineer would: left turns from the innermost lane into the innermost lane,
+right turns from the outermost into the outermost, straight lanes side by side, and no incoming lane without a way out
+(a lane that ends with a negative id disappears from `carla.Map.get_topology`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ Turn = Literal["left", "straight", "right"]
 Pairs = Sequence[tuple[int, int]]
 
 _STRAIGHT_WITHIN = 0.6  # rad between entry and exit that still counts as going straight
+_BACK = 2.6  # rad beyond which a way leads back to where it came from
 
 
 class Connection(NamedTuple):
@@ -121,19 +122,22 @@ def bike_movements(arms: Sequence[Arm]) -> list[Movement]:
     return found
 
 
-def sidewalk_movements(arms: Sequence[Arm]) -> list[Movement]:
-    """Every sidewalk leads around the corner to its right, past arms that have none."""
+def curb_movements(arms: Sequence[Arm], kind: str) -> list[Movement]:
+    """Every sidewalk (or shoulder) leads around the corner to its right, or straight on past arms that have none."""
     bearing = [(arm.outward.heading % (2 * math.pi), i) for i, arm in enumerate(arms)]
     around = [i for _, i in sorted(bearing)]
     found = []
     for i, entry in enumerate(arms):
-        lanes = entry.lanes(True, "sidewalk")
+        lanes = entry.lanes(True, kind)
         start = around.index(i)
         for k in around[start + 1 :] + around[:start]:
-            targets = arms[k].lanes(False, "sidewalk")
-            if lanes and targets:
-                found.append(Movement(i, k, turn_between(entry, arms[k])[0], ((lanes[-1], targets[-1]),)))
-                break
+            targets = arms[k].lanes(False, kind)
+            turn, change = turn_between(entry, arms[k])
+            if not targets or abs(change) > _BACK:
+                continue
+            if lanes and turn != "left":
+                found.append(Movement(i, k, turn, ((lanes[-1], targets[-1]),)))
+            break
     return found
 
 

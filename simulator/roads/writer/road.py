@@ -1,8 +1,8 @@
 """Roads: a reference line, lane sections on both sides of it, and what stands along it.
 
 A cross-section is written as a string, from the centre outwards, one letter a lane: `"ddpbw"` is two driving lanes,
-parking, a bike lane and a sidewalk (`LANE_KINDS`). Right lanes have negative ids and drive along the reference line; left lanes
-have positive ids and drive against it (right-hand traffic).
+parking, a bike lane and a sidewalk (`LANE_KINDS`). Right lanes have negative ids and drive along the reference line;
+left lanes have positive ids and drive against it (right-hand traffic).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ PASSING_ALLOWED = Mark("broken", "yellow", "both")
 
 @dataclass(frozen=True)
 class Lane:
-    """One lane of one section. `key` names the lane along the road, so that sections can be linked. `mark` is its outer line."""
+    """One lane of one section. `key` names it along the road, to link sections; `mark` is its outer line."""
 
     key: str
     type: str
@@ -121,7 +121,7 @@ class Link(NamedTuple):
 
 @dataclass
 class Road:
-    """One `<road>`. `lane_links[lane id] = (lane before, lane after)` is for connecting roads, across their two ends."""
+    """One `<road>`. `lane_links[lane id] = (lane before, lane after)` is for connecting roads, across their ends."""
 
     id: int
     name: str
@@ -157,7 +157,7 @@ class Road:
         return self.lane_offset.value(s) + (width if lane_id > 0 else -width)
 
     def edge(self, side: int, s: float, without: tuple[str, ...] = ()) -> float:
-        """t of the outer edge of one side (-1 right, 1 left) at `s`, leaving outermost lanes of the types `without` out."""
+        """t of the outer edge of one side (-1 right, 1 left) at `s`, without outermost lanes of the types `without`."""
         section = self.section_at(s)
         lanes = list(section.right if side < 0 else section.left)
         while lanes and lanes[-1].type in without:
@@ -188,8 +188,8 @@ class Road:
     def add_pocket(self, contact: Contact, length: float = 45.0, taper: float = 35.0) -> None:
         """Open a left-turn lane before the junction at `contact`.
 
-        The parking lane of that side ends where the pocket opens, and the centre line moves by half the pocket's width, so that
-        pockets of opposite arms leave the through lanes in line.
+        The parking lane of that side ends where the pocket opens, and the centre line moves by half the pocket's width,
+        so that pockets of opposite arms leave the through lanes in line.
         """
         opening, full = self.length - length - taper, self.length - length
         if contact == "start":

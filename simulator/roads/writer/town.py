@@ -16,10 +16,10 @@ from simulator.roads.writer.junction import (
     Pairs,
     bike_movements,
     connecting_road,
+    curb_movements,
     driving_movements,
     explicit_movements,
     side_by_side,
-    sidewalk_movements,
 )
 from simulator.roads.writer.road import (
     DOUBLE_YELLOW,
@@ -96,7 +96,12 @@ class Town:
     # ---- junctions ---------------------------------------------------------------------------------------------------
 
     def junction(
-        self, name: str, arms: Sequence[Arm], moves: Mapping[tuple[int, int], Pairs] | None = None
+        self,
+        name: str,
+        arms: Sequence[Arm],
+        moves: Mapping[tuple[int, int], Pairs] | None = None,
+        *,
+        shoulders: bool = False,
     ) -> Junction:
         """Join road ends in a junction.
 
@@ -104,6 +109,7 @@ class Town:
             name: for people.
             arms: the road ends that meet here.
             moves: (entry arm, exit arm) -> lane pairs, to overrule the usual movements of driving lanes.
+            shoulders: carry shoulders through as well (motorways; in a street the curb takes their place).
 
         Returns:
             The junction, with a connecting road for each movement of driving, bike and sidewalk lanes.
@@ -120,7 +126,8 @@ class Town:
         for kind, movements in (
             ("driving", driving),
             ("biking", bike_movements(arms)),
-            ("sidewalk", sidewalk_movements(arms)),
+            ("sidewalk", curb_movements(arms, "sidewalk")),
+            ("shoulder", curb_movements(arms, "shoulder") if shoulders else []),
         ):
             for movement in movements:
                 self._add_connections(junction, movement, kind)
@@ -141,8 +148,8 @@ class Town:
         """Give a junction traffic lights.
 
         Args:
-            phases: one a green phase, in order: arm -> letters of the turns that are green ("LSR"). Each arm gets one signal head
-                a phase that it takes part in.
+            phases: one a green phase, in order: arm -> letters of the turns that are green ("LSR"). Each arm gets one
+                signal head a phase that it takes part in.
         """
         for sequence, phase in enumerate(phases):
             ids = []

@@ -1,7 +1,7 @@
 """OpenDRIVE 1.4 text of a town, in the dialect that `carla.Map` reads.
 
-Numbers are rounded, so that the last bit of a platform's sine does not reach the file. laneChange is always written, because
-CARLA reads a missing one as "both"; crosswalks use `<outline>` directly, because CARLA ignores `<outlines>`.
+Numbers are rounded, so that the last bit of a platform's sine does not reach the file. laneChange is always written,
+because CARLA reads a missing one as "both"; crosswalks use `<outline>` directly, because CARLA ignores `<outlines>`.
 """
 
 from __future__ import annotations
@@ -161,8 +161,8 @@ def _objects(road: Road) -> list[str]:
     for walk in road.crosswalks:
         corners = "".join(f'<cornerLocal u="{number(u)}" v="{number(v)}" z="0"/>' for u, v in walk.corners)
         parts.append(
-            f'<object id="{walk.id}" name="SolidZebra" type="crosswalk" s="{number(walk.s)}" t="0" zOffset="0" hdg="0" pitch="0" '
-            f'roll="0" orientation="-" width="3" length="10"><outline>{corners}</outline></object>'
+            f'<object id="{walk.id}" name="SolidZebra" type="crosswalk" s="{number(walk.s)}" t="0" zOffset="0" hdg="0" '
+            f'pitch="0" roll="0" orientation="-" width="3" length="10"><outline>{corners}</outline></object>'
         )
     for stencil in road.stencils:
         parts.append(
@@ -177,8 +177,8 @@ def _signal(signal: Signal) -> str:
     return (
         f'<signal name="{signal.name}" id="{signal.id}" s="{number(signal.s)}" t="{number(signal.t)}" zOffset="0" '
         f'hOffset="{number(signal.heading_offset, 8)}" roll="0" pitch="0" orientation="{signal.orientation}" '
-        f'dynamic="{"yes" if signal.dynamic else "no"}" country="OpenDRIVE" type="{signal.type}" subtype="{signal.subtype}" '
-        f'value="{number(signal.value)}" text="" height="1.16" width="0.52">'
+        f'dynamic="{"yes" if signal.dynamic else "no"}" country="OpenDRIVE" type="{signal.type}" '
+        f'subtype="{signal.subtype}" value="{number(signal.value)}" text="" height="1.16" width="0.52">'
         f'<validity fromLane="{signal.lanes[0]}" toLane="{signal.lanes[1]}"/></signal>'
     )
 
@@ -205,8 +205,8 @@ def _junction(town: Town, junction_id: int) -> str:
         incoming = junction.arms[connection.entry].road.id
         links = "".join(f'<laneLink from="{a}" to="{-(i + 1)}"/>' for i, (a, _) in enumerate(connection.pairs))
         parts.append(
-            f'<connection id="{n}" incomingRoad="{incoming}" connectingRoad="{connection.road.id}" contactPoint="start">'
-            f"{links}</connection>"
+            f'<connection id="{n}" incomingRoad="{incoming}" connectingRoad="{connection.road.id}" '
+            f'contactPoint="start">{links}</connection>'
         )
     sequence = {c.id: c.sequence for c in town.controllers}
     parts += [f'<controller id="{c}" type="0" sequence="{sequence[c]}"/>' for c in junction.controllers]
