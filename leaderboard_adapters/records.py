@@ -1,12 +1,15 @@
 """The result of one attempt at one route: the product of an evaluation.
 
-Field names follow the official checkpoint record (BENCH2DRIVE.md 3.6); what the official record cannot hold (ticks, actors,
+Field names follow the official checkpoint record (docs/scores.md); what the official record cannot hold (ticks, actors,
 timings, labels) stands beside it and is dropped on export.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 #: Infraction lists in the order of the official JSON.
 INFRACTION_NAMES = (
@@ -66,6 +69,18 @@ class RouteResult:
     comfort: float | None = None  # official formula, quirks included
     comfort_corrected: float | None = None  # true units, true derivative
     notes: tuple[str, ...] = field(default_factory=tuple)  # scenario adapted or not placed, retries
+    extra: Mapping[str, Any] = field(default_factory=dict)  # keys of a foreign record that the schema does not know
+
+    @property
+    def xml_id(self) -> str:
+        """Id of the route in its route file: "4937" of "RouteScenario_4937_rep0" (the official rule: second word)."""
+        words = self.route_id.split("_")
+        return words[1] if len(words) > 1 else self.route_id
+
+    @property
+    def repetition(self) -> str:
+        """The k of "_rep<k>"; "0" where the id does not tell."""
+        return self.route_id.rpartition("_rep")[2] if "_rep" in self.route_id else "0"
 
     def messages(self, name: str) -> list[str]:
         """Messages of one infraction list, in order."""
@@ -73,6 +88,17 @@ class RouteResult:
 
     @property
     def success(self) -> bool:
-        """Bench2Drive success (3.3): finished, and every list but the min-speed one is empty."""
+        """Bench2Drive success: finished, and every list but the min-speed one is empty."""
         finished = self.status in ("Completed", "Perfect")
         return finished and all(i.name == "min_speed_infractions" for i in self.infractions)
+
+
+def scenario_type_of(scenario_name: str) -> str:
+    """Scenario type in a scenario's name: "T_Junction_1" -> "T_Junction" (true for every official route)."""
+    return re.sub(r"_\d+$", "", scenario_name)
+
+
+def route_order(result: RouteResult) -> tuple[int, str, str]:
+    """Sort key: by route number where ids are numbers, else by text; then by repetition."""
+    number = result.xml_id
+    return (int(number) if number.isascii() and number.isdigit() else -1, number, result.repetition)
