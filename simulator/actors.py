@@ -76,6 +76,8 @@ def place_actor(w, slot, blueprint, role, x, y, z, yaw):  # type: ignore[no-unty
     w.waiting[slot] = 0.0
     w.stopped_at_sign[slot] = 0
     w.changing_lane[slot] = 0
+    w.junction_lane[slot] = -1
+    w.junction_distance[slot] = 0.0
     w.lights[slot] = 0
     w.door[slot] = 0
     w.scenario[slot] = -1

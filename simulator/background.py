@@ -165,7 +165,7 @@ def tick_background(w, net, routes):  # type: ignore[no-untyped-def]
     enter_junctions(w, net, routes)
     if w.tick % SOURCE_TICKS == 0:
         recycle(w)
-        if w.bg_route_sources == 1:
+        if w.bg_route_sources == 1 and w.bg_keep_behind == 0:
             feed_own_road(w, net)
         if w.bg_opposite_active == 1:
             feed_oncoming(w, net, routes, w.bg_opposite_source)
@@ -296,8 +296,13 @@ def feed_oncoming(w, net, routes, ahead):  # type: ignore[no-untyped-def]
 
 @kernel
 def enter_junctions(w, net, routes):  # type: ignore[no-untyped-def]
-    """Populate the next junction on the route once it is 30 m + 1.5 s away; forget commands that belonged to the last."""
-    following = w.bg_junction + 1
+    """Populate the next junction on the route once it is 30 m + 1.5 s away; forget the commands that belonged to the last."""
+    current = w.bg_junction
+    if current >= routes.crossing_first[w.route] and w.path_s > routes.crossing_exit[current] + 5.0:
+        w.bg_keep_behind = 0
+        w.bg_entries_stopped = 0
+        w.bg_clear_junction = -1
+    following = current + 1
     if following >= routes.crossing_first[w.route + 1]:
         return
     if routes.crossing_enter[following] - w.path_s > 30.0 + 1.5 * w.speed[EGO]:

@@ -129,7 +129,7 @@ def unclear_junction(w):  # type: ignore[no-untyped-def]
 
 @kernel
 def clear_ego_entry(w, net, routes):  # type: ignore[no-untyped-def]
-    """Take away the background vehicles ahead on the ego's road, stop its sources, and keep those behind from passing."""
+    """Take away the background vehicles ahead on the ego's road, and keep those behind from passing, until it has left the junction."""
     lane = w.lane[EGO]
     for i in range(1, w.num_slots):
         if w.kind[i] == 0 or w.role[i] != _BACKGROUND or w.lane[i] < 0:
@@ -140,7 +140,6 @@ def clear_ego_entry(w, net, routes):  # type: ignore[no-untyped-def]
                 d = (w.x[i] - w.x[EGO]) * math.cos(w.yaw[EGO]) + (w.y[i] - w.y[EGO]) * math.sin(w.yaw[EGO])
         if d > 0.0:
             remove_actor(w, i)
-    w.bg_route_sources = 0
     w.bg_keep_behind = 1
 
 

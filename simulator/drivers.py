@@ -10,7 +10,7 @@ import math
 
 from simulator.blueprints import Kind
 from simulator.dynamics import drive_controlled, move, steer_along
-from simulator.junctions import junction_gap
+from simulator.junctions import junction_gap, see_junctions
 from simulator.kernel import kernel
 from simulator.roads.queries import lane_curvature, lane_pose
 from simulator.state import EGO, MAX_PLAN, TICK_SECONDS, Behaviour, DriverFlag
@@ -31,8 +31,8 @@ STANDSTILL_GAP = 2.0  # m, IDM s0
 MAX_ACCELERATION = 1.8  # m/s2, IDM a
 COMFORT_BRAKE = 3.0  # m/s2, IDM b
 HARD_BRAKE = 8.0  # m/s2
-LATERAL_ACCELERATION = 2.0  # m/s2 that traffic accepts in bends
 LOOK_AHEAD = 80.0  # m
+DECISION_TICKS = 2  # a traffic driver decides every 0.1 s
 
 
 @kernel
@@ -57,32 +57,44 @@ def idm(speed, wanted, gap, leader_speed, headway, standstill):  # type: ignore[
 def leader_on_plan(w, net, i):  # type: ignore[no-untyped-def]
     """Nearest actor ahead on the lanes of i's plan.
 
-    Returns (gap metres or FREE, its speed along the lane).
+    Returns (gap metres or FREE, its speed along i's way).
     """
+    lane0 = w.plan[i, 0]
+    lane1 = w.plan[i, 1]
+    lane2 = w.plan[i, 2]
+    lane3 = w.plan[i, 3]
+    start1 = net.lane_length[lane0] - w.lane_s[i]
+    start2 = start1 + (net.lane_length[lane1] if lane1 >= 0 else 0.0)
+    start3 = start2 + (net.lane_length[lane2] if lane2 >= 0 else 0.0)
     best = FREE
-    best_speed = 0.0
-    start = -w.lane_s[i]  # distance from i to the start of plan[k]
-    for k in range(MAX_PLAN):
-        lane = w.plan[i, k]
-        if lane < 0 or start > LOOK_AHEAD:
-            break
-        for j in range(w.num_slots):
-            if w.lane[j] != lane or j == i or w.kind[j] == 0 or w.hidden[j] == 1:
+    leader = -1
+    for j in range(w.num_slots):
+        lane = w.lane[j]
+        if lane < 0 or w.kind[j] == 0 or j == i:
+            continue
+        if lane == lane0:
+            ahead = w.lane_s[j] - w.lane_s[i]
+            if ahead < 0.0 or (ahead == 0.0 and j > i):
                 continue
-            ahead = start + w.lane_s[j]
-            if ahead <= 0.0 or (ahead == 0.0 and j > i):
-                continue
-            gap = ahead - w.half_length[j] - w.half_length[i]
-            if gap >= best:
-                continue
-            lateral = abs(w.lane_offset[j] - w.lane_offset[i])
-            if lateral > w.half_width[i] + w.half_width[j] + 0.3:
-                continue
-            best = gap
-            x, y, z, yaw = lane_pose(net, lane, w.lane_s[j])
-            best_speed = max(w.vx[j] * math.cos(yaw) + w.vy[j] * math.sin(yaw), 0.0)
-        start += net.lane_length[lane]
-    return best, best_speed
+        elif lane == lane1:
+            ahead = start1 + w.lane_s[j]
+        elif lane == lane2:
+            ahead = start2 + w.lane_s[j]
+        elif lane == lane3:
+            ahead = start3 + w.lane_s[j]
+        else:
+            continue
+        gap = ahead - w.half_length[j] - w.half_length[i]
+        if gap >= best or gap > LOOK_AHEAD or w.hidden[j] == 1:
+            continue
+        if abs(w.lane_offset[j] - w.lane_offset[i]) > w.half_width[i] + w.half_width[j] + 0.3:
+            continue
+        best = gap
+        leader = j
+    if leader < 0:
+        return FREE, 0.0
+    x, y, z, yaw = lane_pose(net, w.lane[leader], w.lane_s[leader])
+    return best, max(w.vx[leader] * math.cos(yaw) + w.vy[leader] * math.sin(yaw), 0.0)
 
 
 @kernel
@@ -129,25 +141,80 @@ def obstacle_in_corridor(w, i, curvature, reach):  # type: ignore[no-untyped-def
 
 
 @kernel
-def curve_speed(net, plan, lane_s, speed):  # type: ignore[no-untyped-def]
-    """Speed (m/s) that the bends within braking distance allow."""
-    allowed = 1e3
-    reach = min(6.0 + speed * speed / (2.0 * 2.0), LOOK_AHEAD)
-    start = -lane_s
-    for k in range(MAX_PLAN):
-        lane = plan[k]
-        if lane < 0 or start > reach:
+def plan_pose(w, net, i, ahead):  # type: ignore[no-untyped-def]
+    """Pose (x, y, yaw) that is `ahead` metres along i's plan."""
+    s = w.lane_s[i] + ahead
+    k = 0
+    lane = w.plan[i, 0]
+    while k < MAX_PLAN - 1 and s > net.lane_length[lane] and w.plan[i, k + 1] >= 0:
+        s -= net.lane_length[lane]
+        k += 1
+        lane = w.plan[i, k]
+    x, y, z, yaw = lane_pose(net, lane, s)
+    return x, y, yaw
+
+
+@kernel
+def obstacle_on_plan(w, net, i, reach):  # type: ignore[no-untyped-def]
+    """Nearest actor within `reach` metres in the strip along i's planned lanes, whatever lane it is on itself.
+
+    Catches walkers, scripted vehicles and cars that stick out of the next lane; crossing actors are taken where they will be
+    when i gets there (at most 2 s ahead). Returns (gap or FREE, its speed along the plan).
+    """
+    c = math.cos(w.yaw[i])
+    s = math.sin(w.yaw[i])
+    best = FREE
+    best_speed = 0.0
+    for j in range(w.num_slots):
+        if j == i or w.kind[j] == 0 or w.hidden[j] == 1:
+            continue
+        dx = w.x[j] - w.x[i]
+        dy = w.y[j] - w.y[i]
+        along = dx * c + dy * s
+        if along <= 0.0 or dx * dx + dy * dy > reach * reach or abs(w.z[j] - w.z[i]) > 3.0:
+            continue
+        px, py, yaw = plan_pose(w, net, i, along)
+        pc = math.cos(yaw)
+        ps = math.sin(yaw)
+        across = -(w.x[j] - px) * ps + (w.y[j] - py) * pc - w.desired_offset[i]
+        if abs(across) > 8.0:
+            continue
+        turn = w.yaw[j] - yaw
+        cj = abs(math.cos(turn))
+        sj = abs(math.sin(turn))
+        width = w.half_length[j] * sj + w.half_width[j] * cj
+        depth = w.half_length[j] * cj + w.half_width[j] * sj
+        gap = along + (w.x[j] - px) * pc + (w.y[j] - py) * ps - depth - w.half_length[i]
+        if gap >= best or gap < -w.half_length[i]:
+            continue
+        margin = w.half_width[i] + width + 0.2
+        hit = abs(across) < margin
+        if not hit and w.speed[j] != 0.0:
+            sideways = -w.vx[j] * ps + w.vy[j] * pc
+            arrival = min(max(gap, 0.0) / max(w.speed[i], 1.0), 2.0)
+            later = across + sideways * arrival
+            hit = abs(sideways) > 0.4 and (abs(later) < margin or across * later < 0.0)
+        if hit:
+            best = max(gap, 0.05)
+            best_speed = max(w.vx[j] * pc + w.vy[j] * ps, 0.0)
+    return best, best_speed
+
+
+@kernel
+def curve_speed(w, net, i):  # type: ignore[no-untyped-def]
+    """Speed (m/s) that the bends ahead of a traffic vehicle allow."""
+    lane = w.plan[i, 0]
+    point = min(int(w.lane_s[i] / net.lane_step[lane]) + net.lane_first[lane], net.lane_first[lane + 1] - 1)
+    allowed = net.point_bend_speed[point]
+    ahead = net.lane_length[lane] - w.lane_s[i]
+    for k in range(1, MAX_PLAN):
+        lane = w.plan[i, k]
+        if lane < 0 or ahead > LOOK_AHEAD:
             break
-        length = net.lane_length[lane]
-        s = max(lane_s if k == 0 else 0.0, 0.0)
-        while s < length and start + s < reach:
-            curvature = abs(lane_curvature(net, lane, s))
-            if curvature > 0.005:
-                v2 = LATERAL_ACCELERATION / curvature + 2.0 * 1.5 * max(start + s, 0.0)
-                allowed = min(allowed, math.sqrt(v2))
-            s += 4.0
-        start += length
-    return max(allowed, 2.0)
+        speed = net.point_bend_speed[net.lane_first[lane]]
+        allowed = min(allowed, math.sqrt(speed * speed + 3.0 * ahead))
+        ahead += net.lane_length[lane]
+    return allowed
 
 
 @kernel
@@ -158,13 +225,12 @@ def decide_on_lanes(w, net, i):  # type: ignore[no-untyped-def]
     lane = w.plan[i, 0]
     limit = net.lane_speed_limit[lane] * w.speed_factor[i]
     wanted = limit if w.target_speed[i] < 0.0 else w.target_speed[i]
-    wanted = min(wanted, curve_speed(net, w.plan[i], w.lane_s[i], speed))
+    wanted = min(wanted, curve_speed(w, net, i))
     acceleration = idm(speed, wanted, FREE, 0.0, 1.0, STANDSTILL_GAP)
     if flags & _IGNORE_VEHICLES == 0:
         gap, leader_speed = leader_on_plan(w, net, i)
         acceleration = min(acceleration, idm(speed, max(wanted, 0.1), gap, leader_speed, w.headway[i], STANDSTILL_GAP))
-        curvature = lane_curvature(net, lane, min(w.lane_s[i] + 3.0, net.lane_length[lane]))
-        gap, leader_speed = obstacle_in_corridor(w, i, curvature, 8.0 + 1.2 * speed)
+        gap, leader_speed = obstacle_on_plan(w, net, i, 8.0 + 1.2 * speed)
         acceleration = min(acceleration, idm(speed, max(wanted, 0.1), gap, leader_speed, 0.3, 1.0))
     gap = junction_gap(w, net, i)
     if gap < FREE:
@@ -173,7 +239,7 @@ def decide_on_lanes(w, net, i):  # type: ignore[no-untyped-def]
         left = net.lane_length[lane] - w.lane_s[i] - w.half_length[i]
         acceleration = min(acceleration, idm(speed, max(wanted, 0.1), max(left, 0.05), 0.0, 0.2, 0.5))
     w.acceleration[i] = acceleration
-    w.waiting[i] = w.waiting[i] + TICK_SECONDS if speed < 0.2 else 0.0
+    w.waiting[i] = w.waiting[i] + DECISION_TICKS * TICK_SECONDS if speed < 0.2 else 0.0
 
 
 @kernel
@@ -250,9 +316,12 @@ def roll_on_track(w, routes, i):  # type: ignore[no-untyped-def]
 
 @kernel
 def decide_all(w, net):  # type: ignore[no-untyped-def]
-    """Accelerations of all traffic vehicles, from one and the same state."""
+    """Accelerations of traffic vehicles, from one and the same state; each decides every other tick (0.1 s)."""
+    see_junctions(w, net)
     for i in range(1, w.num_slots):
-        if w.kind[i] == 0 or w.hidden[i] == 1 or w.behaviour[i] != _LANES:
+        if w.kind[i] == 0 or w.behaviour[i] != _LANES or w.hidden[i] == 1:
+            continue
+        if (i + w.tick) % DECISION_TICKS != 0 and w.travelled[i] > 0.0:
             continue
         if w.lane[i] < 0 or w.plan[i, 0] < 0:
             w.acceleration[i] = -COMFORT_BRAKE

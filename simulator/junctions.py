@@ -77,100 +77,105 @@ def junction_gap(w, net, i):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def see_junctions(w, net):  # type: ignore[no-untyped-def]
+    """Note for every actor the junction lane that it is on, or will take next within sight."""
+    for i in range(w.num_slots):
+        w.junction_lane[i] = -1
+        lane = w.lane[i]
+        if w.kind[i] == 0 or lane < 0 or w.hidden[i] == 1:
+            continue
+        if net.lane_junction[lane] >= 0:
+            w.junction_lane[i] = lane
+            w.junction_distance[i] = -w.lane_s[i]
+            continue
+        if i != EGO and w.behaviour[i] != _LANES:
+            continue
+        ahead = net.lane_length[lane] - w.lane_s[i]
+        for k in range(1, MAX_PLAN):
+            following = w.plan[i, k]
+            if following < 0 or ahead > 1.6 * _SIGHT:
+                break
+            if net.lane_junction[following] >= 0:
+                w.junction_lane[i] = following
+                w.junction_distance[i] = max(ahead, 0.0)
+                break
+            ahead += net.lane_length[following]
+
+
+@kernel
 def gap_inside(w, net, i, lane):  # type: ignore[no-untyped-def]
-    """Inside a junction: halt before a shared area that somebody occupies or is about to."""
+    """Inside a junction: metres to the first shared area that belongs to somebody else now."""
     if w.driver_flags[i] & _IGNORE_VEHICLES:
         return FREE
-    best = FREE
     s = w.lane_s[i]
-    for c in range(net.conflict_first[lane], net.conflict_first[lane + 1]):
-        gap = net.conflict_enter[c] - s - w.half_length[i] - 0.5
-        if gap < -1.0:
-            continue
-        if gap < best and conflict_taken(w, net, i, lane, s, c):
-            best = max(gap, 0.05)
-    return best
+    best = FREE
+    for j in range(w.num_slots):
+        c = conflict_with(w, net, i, lane, j)
+        if c >= 0:
+            gap = net.conflict_enter[c] - s - w.half_length[i] - 0.5
+            if -1.0 <= gap < best and conflict_taken(w, net, i, s, c, j):
+                best = gap
+    return max(best, 0.05)
 
 
 @kernel
 def must_give_way(w, net, i, lane, s):  # type: ignore[no-untyped-def]
     """True when entering junction lane `lane` (i is at `s` on it, negative before it) would cut somebody off."""
-    for c in range(net.conflict_first[lane], net.conflict_first[lane + 1]):
-        if conflict_taken(w, net, i, lane, s, c):
+    for j in range(w.num_slots):
+        c = conflict_with(w, net, i, lane, j)
+        if c >= 0 and conflict_taken(w, net, i, s, c, j):
             return True
     return False
 
 
 @kernel
-def conflict_taken(w, net, i, lane, s, c):  # type: ignore[no-untyped-def]
-    """True when conflict `c` of i's junction lane belongs to somebody else now."""
-    other = net.conflict_lane[c]
-    rule = net.conflict_rule[c]
+def conflict_with(w, net, i, lane, j):  # type: ignore[no-untyped-def]
+    """Index of the conflict between i's junction lane and the one that j is on or will take, or -1."""
+    other = w.junction_lane[j]
+    if j == i or other < 0 or other == lane or w.kind[j] == 0:
+        return -1
+    if net.lane_junction[other] != net.lane_junction[lane]:
+        return -1
+    for c in range(net.conflict_first[lane], net.conflict_first[lane + 1]):
+        if net.conflict_lane[c] == other:
+            return c
+    return -1
+
+
+@kernel
+def conflict_taken(w, net, i, s, c, j):  # type: ignore[no-untyped-def]
+    """True when the shared area of conflict `c` belongs to j now; i is at `s` on its junction lane (negative before it)."""
     speed = max(w.speed[i], 2.5)
     enter = max(net.conflict_enter[c] - s - w.half_length[i], 0.0) / speed
     leave = (net.conflict_exit[c] - s + w.half_length[i]) / max(speed, 4.0)
     if leave <= 0.0:
         return False
-    light = net.lane_light[other]
-    red = light >= 0 and w.light_state[light] == _RED
-    for j in range(w.num_slots):
-        if j == i or w.kind[j] == 0 or w.hidden[j] == 1:
-            continue
-        on = w.lane[j]
-        if on < 0:
-            continue
-        if on == other:
-            distance = net.conflict_other_enter[c] - w.lane_s[j] - w.half_length[j]
-            beyond = w.lane_s[j] - w.half_length[j] - net.conflict_other_exit[c]
-            if beyond > 0.0:
-                continue
-            if distance <= 0.0:  # inside the shared area
-                return True
-        elif (j == EGO or w.behaviour[j] == _LANES) and not (red and j != EGO):
-            distance = distance_to_lane(w, net, j, other)
-            if distance < 0.0:
-                continue
-            distance += net.conflict_other_enter[c] - w.half_length[j]
-        else:
-            continue
-        if rule == _HAS_PRIORITY:
-            continue
-        their_speed = w.speed[j]
-        if their_speed < 0.3 and on != other:
-            # standing before the junction: only an equal that has waited longer goes first
-            if rule == _GIVES_WAY or w.waiting[i] > w.waiting[j] or (w.waiting[i] == w.waiting[j] and i < j):
-                continue
-            if w.waiting[i] > _PATIENCE:
-                continue
-            if j == EGO:
-                continue
-            return True
-        their_enter = distance / max(their_speed, 1.0)
-        their_leave = (
-            distance + net.conflict_other_exit[c] - net.conflict_other_enter[c] + 2.0 * w.half_length[j]
-        ) / max(their_speed, 1.0)
-        if their_enter < leave + _MARGIN and their_leave > enter - _MARGIN:
-            if rule == _GIVES_WAY:
-                return True
-            if their_enter < enter or (their_enter == enter and j < i):
-                return True
-    return False
-
-
-@kernel
-def distance_to_lane(w, net, j, lane):  # type: ignore[no-untyped-def]
-    """Metres from j to the start of `lane` along j's plan, or -1 when it does not go there within sight."""
-    if w.plan[j, 0] < 0:
-        return -1.0
-    ahead = net.lane_length[w.plan[j, 0]] - w.lane_s[j]
-    for k in range(1, MAX_PLAN):
-        following = w.plan[j, k]
-        if following < 0 or ahead > 1.6 * _SIGHT:
-            return -1.0
-        if following == lane:
-            return max(ahead, 0.0)
-        ahead += net.lane_length[following]
-    return -1.0
+    distance = w.junction_distance[j] + net.conflict_other_enter[c] - w.half_length[j]
+    inside = w.junction_distance[j] <= 0.0
+    if inside:
+        if -w.junction_distance[j] - w.half_length[j] > net.conflict_other_exit[c]:
+            return False  # j is through
+        if distance <= 0.0:
+            return True  # j is in the shared area
+    elif j != EGO:
+        light = net.lane_light[net.conflict_lane[c]]
+        if light >= 0 and w.light_state[light] == _RED:
+            return False
+    rule = net.conflict_rule[c]
+    if rule == _HAS_PRIORITY:
+        return False
+    if w.speed[j] < 0.3 and not inside:
+        # standing before the junction: only an equal that has waited longer goes first
+        if rule == _GIVES_WAY or j == EGO or w.waiting[i] > _PATIENCE:
+            return False
+        return w.waiting[j] > w.waiting[i] or (w.waiting[j] == w.waiting[i] and j < i)
+    their_speed = max(w.speed[j], 1.0)
+    shared = net.conflict_other_exit[c] - net.conflict_other_enter[c]
+    their_enter = distance / their_speed
+    their_leave = (distance + shared + 2.0 * w.half_length[j]) / their_speed
+    if their_enter >= leave + _MARGIN or their_leave <= enter - _MARGIN:
+        return False
+    return rule == _GIVES_WAY or their_enter < enter or (their_enter == enter and j < i)
 
 
 @kernel

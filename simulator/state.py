@@ -134,6 +134,8 @@ ACTOR_FIELDS: tuple[tuple[str, type], ...] = (
     ("waiting", np.float64),  # s it has stood at a junction
     ("stopped_at_sign", np.int8),  # 1: has made its stop, may go when free
     ("changing_lane", np.int8),  # -1 left, +1 right, 0 not
+    ("junction_lane", np.int32),  # junction lane it is on or will take next within sight, -1 none
+    ("junction_distance", np.float64),  # m to the start of that lane, negative on it
     # looks
     ("lights", np.int32),  # VehicleLight bits
     ("door", np.int8),  # 0 closed, else 1 + CARLA door index
@@ -193,7 +195,7 @@ WORLD = np.dtype(
 def empty_worlds(count: int) -> np.ndarray:
     """WORLD[count]: worlds without any actor, all lanes and plans unset."""
     worlds = np.zeros(count, WORLD)
-    for name in ("lane", "track", "scenario"):
+    for name in ("lane", "track", "scenario", "junction_lane"):
         worlds[name] = -1
     worlds["plan"] = -1
     worlds["closed_lane"] = -1

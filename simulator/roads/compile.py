@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from simulator.roads.opendrive import (
     geo_reference,
     read_facts,
 )
+from simulator.roads.sample import SHORTEST_LANE
 from simulator.roads.signals import place_signals
 from simulator.roads.validate import validate
 
@@ -34,6 +36,8 @@ STRAIGHT_LIMIT = math.radians(28.0)  # a junction lane that bends less goes stra
 _GRID_CELL = 4.0  # metres
 _MAX_CELLS = 4_000_000
 _CURVATURE_WINDOW = 2.0  # metres to either side over which curvature is taken
+_BEND_ACCELERATION = 2.0  # m/s2 sideways that traffic accepts
+_BEND_BRAKE = 1.5  # m/s2 before a bend
 
 _LANE_TYPES = {
     "Driving": LaneType.DRIVING,
@@ -59,6 +63,7 @@ def compile_town(text: str, what: str) -> tuple[RoadArrays, dict[str, Any]]:
     document = Document(text, what)
     warnings = validate(document)
     facts = read_facts(document)
+    facts = replace(facts, lanes=tuple(f for f in facts.lanes if f.s_end - f.s_start >= SHORTEST_LANE))
     lights = [s for s in facts.signals if s.type in TRAFFIC_LIGHT_TYPES and not _is_leftover(s, facts)]
     signs = [s for s in facts.signals if s.type in (STOP_SIGN_TYPE, YIELD_SIGN_TYPE) and s.references]
     rows = np.array(
@@ -160,6 +165,7 @@ def _point_arrays(arrays: dict[str, np.ndarray], raw: dict[str, Any]) -> dict[st
     x, y, z, yaw, width = (np.ascontiguousarray(points[:, k]) for k in range(5))
     pitch = np.zeros(len(x))
     curvature = np.zeros(len(x))
+    bend_speed = np.zeros(len(x))
     for lane in range(len(first) - 1):
         span = slice(first[lane], first[lane + 1])
         step = arrays["lane_step"][lane]
@@ -169,6 +175,7 @@ def _point_arrays(arrays: dict[str, np.ndarray], raw: dict[str, Any]) -> dict[st
         planar = np.hypot(np.gradient(x[span]), np.gradient(y[span]))
         pitch[span] = np.arctan2(np.gradient(z[span]), np.maximum(planar, 1e-9))
         curvature[span] = _slope(heading, step)
+        bend_speed[span] = _bend_speed(curvature[span], step)
     return {
         "point_x": x,
         "point_y": y,
@@ -177,6 +184,7 @@ def _point_arrays(arrays: dict[str, np.ndarray], raw: dict[str, Any]) -> dict[st
         "point_pitch": pitch,
         "point_width": width,
         "point_curvature": curvature,
+        "point_bend_speed": bend_speed,
         "point_change": raw["change"],
         "point_lane": np.repeat(np.arange(len(first) - 1, dtype=np.int32), np.diff(first)),
     }
@@ -190,6 +198,14 @@ def _slope(values: np.ndarray, step: float) -> np.ndarray:
     low, high = np.maximum(index - reach, 0), np.minimum(index + reach, n - 1)
     slope: np.ndarray = (values[high] - values[low]) / np.maximum((high - low) * step, 1e-9)
     return slope
+
+
+def _bend_speed(curvature: np.ndarray, step: float) -> np.ndarray:
+    """Speed along a lane, m/s, that stays under the sideways acceleration in every bend still to come on it."""
+    squared: np.ndarray = _BEND_ACCELERATION / np.maximum(np.abs(curvature), 1e-4)
+    for k in range(len(squared) - 2, -1, -1):
+        squared[k] = min(squared[k], squared[k + 1] + 2.0 * _BEND_BRAKE * step)
+    return np.sqrt(squared)
 
 
 def _grid_arrays(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
