@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from agents.base import Agent
-from agents.path_control import bend_speed, path_point, pedals, pursuit_distance, steer_to
+from agents.path_control import bend_speed, pedals, pursuit_distance, steer_to
 from envs.world import WorldBatch
 from simulator.drivers import idm, obstacle_in_corridor
 from simulator.junctions import junction_gap
 from simulator.kernel import kernel
-from simulator.state import EGO, LightState
+from simulator.state import EGO
+from simulator.tracking import path_point
 
-_RED = int(LightState.RED)
-_YELLOW = int(LightState.YELLOW)
 FREE = 1e6
 
 

@@ -7,28 +7,10 @@ import math
 from simulator.dynamics import REAR_AXLE, STEERING_GAIN, WHEELBASE, brake_acceleration, throttle_acceleration
 from simulator.kernel import kernel
 from simulator.state import EGO
+from simulator.tracking import path_point
 
 MAX_BEND_ACCELERATION = 2.5  # m/s2 sideways that an agent accepts in a bend
 FULL_BRAKE_SHARE = 1.0
-
-
-@kernel
-def path_point(routes, route, s):  # type: ignore[no-untyped-def]
-    """Pose on the drivable path at `s` metres: (x, y, yaw, curvature)."""
-    first = routes.path_first[route]
-    count = routes.path_first[route + 1] - first
-    f = min(max(s / routes.path_step[route], 0.0), count - 1.001)
-    k = int(f)
-    f -= k
-    p = first + k
-    turn = routes.path_yaw[p + 1] - routes.path_yaw[p]
-    turn = math.atan2(math.sin(turn), math.cos(turn))
-    return (
-        routes.path_x[p] * (1.0 - f) + routes.path_x[p + 1] * f,
-        routes.path_y[p] * (1.0 - f) + routes.path_y[p + 1] * f,
-        routes.path_yaw[p] + f * turn,
-        routes.path_curvature[p] * (1.0 - f) + routes.path_curvature[p + 1] * f,
-    )
 
 
 @kernel

@@ -21,6 +21,7 @@ _HAS_PRIORITY = int(Yield.HAS_PRIORITY)
 FREE = 1e6
 _SIGHT = 45.0  # m before a junction at which its rules begin to matter
 _PATIENCE = 20.0  # s after which a standing vehicle takes an equal's gap
+_COURTESY = 3.0  # s after which a vehicle that stands inside a junction loses its right of way
 _MARGIN = 1.2  # s kept between two vehicles in a shared area
 
 
@@ -155,8 +156,11 @@ def conflict_taken(w, net, i, s, c, j):  # type: ignore[no-untyped-def]
     if inside:
         if -w.junction_distance[j] - w.half_length[j] > net.conflict_other_exit[c]:
             return False  # j is through
-        if distance <= 0.0:
-            return True  # j is in the shared area
+        if distance <= 0.0:  # j is in the shared area; if i is too, who is nearer to its end goes first
+            mine = net.conflict_exit[c] - s
+            theirs = net.conflict_other_exit[c] + w.junction_distance[j]
+            in_it = s + w.half_length[i] > net.conflict_enter[c]
+            return not in_it or theirs < mine or (theirs == mine and j < i)
     elif j != EGO:
         light = net.lane_light[net.conflict_lane[c]]
         if light >= 0 and w.light_state[light] == _RED:
@@ -164,6 +168,8 @@ def conflict_taken(w, net, i, s, c, j):  # type: ignore[no-untyped-def]
     rule = net.conflict_rule[c]
     if rule == _HAS_PRIORITY:
         return False
+    if w.speed[j] < 0.3 and inside and w.waiting[j] > _COURTESY:
+        return False  # j cannot go on itself; standing for each other helps nobody
     if w.speed[j] < 0.3 and not inside:
         # standing before the junction: only an equal that has waited longer goes first
         if rule == _GIVES_WAY or j == EGO or w.waiting[i] > _PATIENCE:
