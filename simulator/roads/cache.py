@@ -25,7 +25,10 @@ from simulator.roads.compile import compile_town
 from simulator.roads.network import RoadArrays, RoadNetwork
 
 _NAMES = ("junction_ids", "light_ids", "stop_ids", "geo_reference", "warnings")
-_COMPILING_FILES = ("child", "compile", "conflicts", "network", "opendrive", "sample", "signals", "validate")
+_COMPILING_FILES = (
+    *("child", "compile", "conflicts", "network", "opendrive", "sample", "signals"),
+    *("validate", "validate_links", "validate_report", "validate_signals"),
+)
 
 
 def load_town(path_or_text: Path | str, name: str, *, cache: bool = True, synthetic: bool = False) -> RoadNetwork:

@@ -40,7 +40,7 @@ class Document:
         return self._line[element]
 
     def _parse(self, text: str) -> Element:
-        parser = expat.ParserCreate()
+        parser = expat.ParserCreate("utf-8")
         parser.buffer_text = True
         top = Element("")
         stack = [top]

@@ -15,11 +15,13 @@ Payload = dict[str, Any]
 Key = tuple[int, int, int]
 
 _EDGE = 2e-5  # metres: at a lane's very end CARLA finds no waypoint, and it compares in single precision
-_COARSE = 0.5  # metres of road s between the samples that measure a lane's length
+_COARSE = 0.25  # metres of road s between the samples that measure a lane's length
+SHORTEST_LANE = 2e-3  # metres; CARLA's queries cannot tell shorter lanes from their neighbours
 _STEP = 1.0  # metres, the longest distance between two lane points
 _UPSTREAM = 3.0  # metres from a lane's end to the middle of a light's trigger box (UTrafficLightComponent: 1.5 + 1.5)
 _BOX_LENGTH = 1.5  # metres, half length of that box along the lane
 _BOX_WIDTH = 0.25  # its half width in lane widths
+_MOST_STEPS = 2000  # of 0.5 m on the way to the next intersection; a ring road may have none
 
 
 def sample_map(payload: Payload) -> Payload:
@@ -32,7 +34,8 @@ def sample_map(payload: Payload) -> Payload:
 
     town = carla.Map("town", payload["xodr"])
     lanes = payload["lanes"]
-    sampled = [_sample_lane(town, row) for row in lanes]
+    known = {(int(row[0]), int(row[1]), int(row[2])) for row in lanes}
+    sampled = [_sample_lane(town, row, known) for row in lanes]
     table = _LaneTable(town, lanes, sampled)
     landmarks: dict[str, Any] = {}
     for landmark in town.get_all_landmarks():
@@ -75,15 +78,15 @@ class _LaneTable:
             self._sections.setdefault((key[0], key[2]), []).append((min(start, end), max(start, end)))
 
     def waypoint_near(self, road: int, lane: int, s: float) -> Any | None:
-        """Waypoint of a lane at road s, or at the nearest s within a millimetre at which there is one."""
+        """Waypoint of a lane at road s, or at the nearest s within millimetres at which there is one."""
         spans = self._sections.get((road, lane), [])
         candidates = [min(max(s, low), high) for low, high in spans]
-        inside = [c for c in candidates if abs(c - s) <= 1e-3]
+        inside = [c for c in candidates if abs(c - s) <= SHORTEST_LANE + 1e-3]
         return _waypoint(self.town, road, lane, min(inside, key=lambda c: abs(c - s))) if inside else None
 
 
-def _sample_lane(town: Any, row: np.ndarray) -> Payload:
-    road, _section, lane = (int(v) for v in row[:3])
+def _sample_lane(town: Any, row: np.ndarray, known: set[Key]) -> Payload:
+    road, section, lane = (int(v) for v in row[:3])
     first, last, forward = float(row[3]), float(row[4]), bool(row[5])
     edge = min(max(_EDGE, 2.5e-7 * last), 0.01 * (last - first))
     while edge < 0.4 * (last - first) and town.get_waypoint_xodr(road, lane, last - edge) is None:
@@ -106,15 +109,16 @@ def _sample_lane(town: Any, row: np.ndarray) -> Payload:
     waypoints = [_waypoint(town, road, lane, s) for s in fine_s]
     points = np.array([[*_pose(w), w.lane_width, s] for w, s in zip(waypoints, fine_s)])
     head, tail = waypoints[0], waypoints[-1]
-    beyond = 2.5 * edge
+    if (head.section_id, tail.section_id) != (section, section):
+        raise ValueError(f"road {road}, lane {lane}: CARLA finds section {head.section_id} where {section} is written")
     return {
         "points": points,
         "change": np.array([int(w.lane_change) for w in waypoints], np.uint8),
         "length": max(length, 1e-6),
         "type": head.lane_type.name,
         "junction": int(head.junction_id) if head.is_junction else -1,
-        "next": _keys(tail.next(beyond)),
-        "previous": _keys(head.previous(beyond)),
+        "next": _links(tail, "next", edge, known),
+        "previous": _links(head, "previous", edge, known),
     }
 
 
@@ -135,8 +139,20 @@ def _key(waypoint: Any) -> Key:
     return waypoint.road_id, waypoint.section_id, waypoint.lane_id
 
 
-def _keys(waypoints: list[Any]) -> list[Key]:
-    return list(dict.fromkeys(_key(w) for w in waypoints))
+def _links(waypoint: Any, direction: str, edge: float, known: set[Key]) -> list[Key]:
+    """Lanes that follow (`next`) or lead to (`previous`) a waypoint `edge` metres from its lane's end, in CARLA's order.
+
+    Lanes too short to be known are passed over.
+    """
+    found: list[Key] = []
+    todo = [(w, 0) for w in getattr(waypoint, direction)(2.5 * edge)]
+    while todo:
+        here, hops = todo.pop(0)
+        if _key(here) in known:
+            found.append(_key(here))
+        elif hops < 20:
+            todo = [(w, hops + 1) for w in getattr(here, direction)(SHORTEST_LANE)] + todo
+    return list(dict.fromkeys(found))
 
 
 def _place(waypoint: Any) -> list[float]:
@@ -157,17 +173,21 @@ def _reference_waypoints(table: _LaneTable, references: list[list[float]]) -> li
 def _upstream(table: _LaneTable, waypoint: Any) -> Any:
     """Where CARLA puts the trigger box of a light that refers to `waypoint` (UTrafficLightComponent::InitializeSign).
 
-    A reference inside a junction with a single way in is moved back to the end of the lane before the junction;
-    the box then lies 3 m further upstream, at most at that lane section's begin.
+    A reference inside a junction with a single way in is moved back to the end of the lane before the junction; the box
+    then lies 3 m further upstream, on a short lane section nearer to its begin. Unlike CARLA, this also looks back over
+    earlier sections of a connecting road.
     """
     road, section, lane, s = *_key(waypoint), waypoint.s
     before = table.previous[road, section, lane] if waypoint.is_junction else []
+    while len(before) == 1 and table.in_junction[before[0]] and before[0][0] == road:
+        before = table.previous[before[0]]
     if len(before) == 1 and not table.in_junction[before[0]]:
         road, section, lane = before[0]
         _, s = table.ends[before[0]]
     start, end = table.ends[road, section, lane]
-    s = s - _UPSTREAM if end > start else s + _UPSTREAM
-    return _waypoint(table.town, road, lane, min(max(s, min(start, end)), max(start, end)))
+    ahead = min(_UPSTREAM, max(abs(s - start), 0.5 * abs(end - start)))
+    s = min(max(s - math.copysign(ahead, end - start), min(start, end)), max(start, end))
+    return _waypoint(table.town, road, lane, s)
 
 
 def _light(table: _LaneTable, light: Payload, landmark: Any) -> Payload:
@@ -181,14 +201,30 @@ def _light(table: _LaneTable, light: Payload, landmark: Any) -> Payload:
         out["pose"] = [0.0, 0.0, 0.0, 0.0]
     boxes = [_upstream(table, w) for w in waypoints if w.lane_type.name == "Driving"]
     if boxes:
+        out["pose"][3] = _facing(out["pose"][3], boxes)
         yaw = out["pose"][3] + math.pi / 2
-        x, y, z, half_x, half_y, half_z = _union(boxes, yaw)
-        out["box"] = [x, y, z, yaw, half_x, half_y, half_z]
-        out["stops"] = [_place(w) for w in _stop_waypoints(table.town, x, y, z, yaw, half_x)]
+        x, y, z, half_x, half_y = _union(boxes, yaw)
+        wanted = {(w.road_id, w.lane_id) for w in boxes}
+        for share in (1.0, 0.5, 0.25):
+            first = _across(table.town, x, y, z, yaw, share * half_x)
+            met = {(w.road_id, w.lane_id) for w in first}
+            # The boxes of stock towns are drawn by hand, so that they miss other lanes; ours shrink until they do.
+            if met == wanted or share == 1.0:
+                out["box"] = [x, y, z, yaw, share * half_x, half_y]
+                out["stops"] = [_place(_before_intersection(w)) for w in first]
+            if met == wanted:
+                break
     return out
 
 
-def _union(waypoints: list[Any], yaw: float) -> tuple[float, float, float, float, float, float]:
+def _facing(yaw: float, boxes: list[Any]) -> float:
+    """The pole's heading, or that of the lanes where the pole does not stand along or against them."""
+    lanes = [_pose(w)[3] for w in boxes]
+    along = math.atan2(sum(math.sin(a) for a in lanes), sum(math.cos(a) for a in lanes))
+    return yaw if abs(math.cos(yaw - along)) > math.cos(math.pi / 4) else along
+
+
+def _union(waypoints: list[Any], yaw: float) -> tuple[float, float, float, float, float]:
     """Box around the trigger boxes at `waypoints`, aligned with an actor of this yaw: centre and half sizes."""
     cos, sin = math.cos(yaw), math.sin(yaw)
     corners = []
@@ -202,33 +238,35 @@ def _union(waypoints: list[Any], yaw: float) -> tuple[float, float, float, float
     low, high = np.min(corners, axis=0), np.max(corners, axis=0)
     u, v, z = (low + high) / 2
     half = (high - low) / 2
-    return u * cos - v * sin, u * sin + v * cos, float(z), float(half[0]), float(half[1]), float(half[2]) + 1.0
+    return u * cos - v * sin, u * sin + v * cos, float(z), float(half[0]), float(half[1])
 
 
-def _stop_waypoints(town: Any, x: float, y: float, z: float, yaw: float, half_x: float) -> list[Any]:
-    """Stop waypoints as Bench2Drive's RunningRedLightTest prepares them.
+def _across(town: Any, x: float, y: float, z: float, yaw: float, half_x: float) -> list[Any]:
+    """Lanes under a trigger volume, as Bench2Drive's RunningRedLightTest finds them.
 
-    Points along the trigger volume's x axis every metre from -0.9 to 0.9 of its half size, projected on lanes, dropping
-    one that repeats the road and lane before it; each is then advanced by 0.5 m to the last one before an intersection.
+    Points along the volume's x axis every metre from -0.9 to 0.9 of its half size, projected on lanes; one that repeats
+    the road and lane before it is dropped.
     """
     import carla
 
-    first: list[Any] = []
+    found: list[Any] = []
     for offset in np.arange(-0.9 * half_x, 0.9 * half_x, 1.0):
         waypoint = town.get_waypoint(carla.Location(x + offset * math.cos(yaw), y + offset * math.sin(yaw), z))
-        if not first or (first[-1].road_id, first[-1].lane_id) != (waypoint.road_id, waypoint.lane_id):
-            first.append(waypoint)
-    stops = []
-    for waypoint in first:
-        for _ in range(2000):
-            if waypoint.is_junction:
-                break
-            following = waypoint.next(0.5)
-            if not following or following[0].is_junction:
-                break
-            waypoint = following[0]
-        stops.append(waypoint)
-    return stops
+        if not found or (found[-1].road_id, found[-1].lane_id) != (waypoint.road_id, waypoint.lane_id):
+            found.append(waypoint)
+    return found
+
+
+def _before_intersection(waypoint: Any) -> Any:
+    """Advanced by steps of 0.5 m to the last waypoint before an intersection, as RunningRedLightTest does."""
+    for _ in range(_MOST_STEPS):
+        if waypoint.is_junction:
+            break
+        following = waypoint.next(0.5)
+        if not following or following[0].is_junction:
+            break
+        waypoint = following[0]
+    return waypoint
 
 
 def _sign(table: _LaneTable, sign: Payload, landmark: Any) -> Payload:

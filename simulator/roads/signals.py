@@ -21,6 +21,7 @@ GREEN_SECONDS, YELLOW_SECONDS, RED_SECONDS = 10.0, 3.0, 2.0
 STOP_LINE_GAP = 1.0  # metres between a stop line and the junction, or the crosswalk before it
 _CROSSWALK_REACH = 15.0  # metres before a junction in which a crosswalk belongs to it
 _SIGN_HALF_LENGTH = 1.5  # metres along the lane, as UTrafficLightComponent's boxes
+_BEFORE_STOP_CENTRE, _BEHIND_STOP_CENTRE = 1.2, 3.0  # metres around a stop sign's trigger centre for its stop line
 _STENCIL_REACH = 40.0  # metres from a STOP stencil to the junction it is painted for
 
 Arrays = dict[str, np.ndarray]
@@ -163,8 +164,8 @@ def _offsets(counts: list[int]) -> np.ndarray:
 def _light_arrays(lanes: _Lanes, raw_lights: list[dict[str, Any]]) -> Arrays:
     pose = np.array([light["pose"] for light in raw_lights], np.float64).reshape(-1, 4)
     # A light that rules no lane has no trigger volume; its own place stands in for the volume's centre.
-    boxes = [light["box"] or [*light["pose"][:3], 0.0, 0.0, 0.0, 0.0] for light in raw_lights]
-    box = np.array(boxes, np.float64).reshape(-1, 7)
+    boxes = [light["box"] or [*light["pose"][:3], 0.0, 0.0, 0.0] for light in raw_lights]
+    box = np.array(boxes, np.float64).reshape(-1, 6)
     stops = [p for light in raw_lights for p in light["stops"]]
     stop = np.array(stops, np.float64).reshape(-1, 9)
     affected = [p for light in raw_lights for p in light["affected"]]
@@ -206,7 +207,22 @@ def _lane_lights(lanes: _Lanes, lights: list[Signal], rules: list[list[int]], wa
                     f"road {road}, lane {int(lanes.arrays['lane_id'][lane])}: ruled by the traffic lights "
                     f"{lights[lane_light[lane]].id} and {lights[light].id}; the first counts"
                 )
+    _complete(lanes, lane_light)
     return lane_light
+
+
+def _complete(lanes: _Lanes, lane_light: np.ndarray) -> None:
+    """Give the movements of a lane that no light names the light of that lane's other movements.
+
+    In CARLA a light acts on whoever passes its trigger volume, which lies on the lane before the junction.
+    """
+    for lane in np.flatnonzero((lanes.junction >= 0) & (lane_light < 0)):
+        if lanes.arrays["lane_type"][lane] != LaneType.DRIVING:
+            continue
+        before = [p for p in lanes.predecessors(int(lane)) if lanes.junction[p] < 0]
+        siblings = {int(lane_light[k]) for p in before for k in lanes.successors(p)} - {-1}
+        if len(siblings) == 1:
+            lane_light[lane] = siblings.pop()
 
 
 def _groups(
@@ -343,9 +359,15 @@ def _stop_lines(lanes: _Lanes, signals: Arrays) -> np.ndarray:
     for lane in np.flatnonzero((lanes.junction < 0) & (arrays["lane_type"] == LaneType.DRIVING)):
         into = [k for k in lanes.successors(int(lane)) if lanes.junction[k] >= 0]
         lit = any(signals["lane_light"][k] >= 0 for k in into)
-        if into and (lit or signals["lane_stop_sign"][lane] >= 0 or signals["lane_yield_sign"][lane]):
+        sign = int(signals["lane_stop_sign"][lane])
+        if into and (lit or sign >= 0 or signals["lane_yield_sign"][lane]):
             length = float(arrays["lane_length"][lane])
-            line[lane] = max(min(length, _crosswalk_begin(lanes, int(lane))) - STOP_LINE_GAP, 0.0)
+            at = min(length, _crosswalk_begin(lanes, int(lane))) - STOP_LINE_GAP
+            if sign >= 0 and not lit:
+                # Bench2Drive's RunningStopTest sees a halt only near the sign's trigger centre.
+                centre = lanes.project(int(lane), float(signals["stop_x"][sign]), float(signals["stop_y"][sign]))
+                at = min(max(at, centre - _BEFORE_STOP_CENTRE), centre + _BEHIND_STOP_CENTRE)
+            line[lane] = min(max(at, 0.0), length)
     return line
 
 
