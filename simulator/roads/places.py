@@ -1,8 +1,8 @@
 """Where each scenario type fits in a town: the places that a suite of routes can be laid on.
 
 A place is a lane from which a route can start, with what the scenario needs ahead of it: so many metres without a
-junction beside the right kind of lane, or a junction with the right movements and control. Needs are stated for routes as
-long as the official ones.
+junction beside the right kind of lane, or a junction with the right movements and control. Needs are stated for
+routes as long as the official ones.
 
 Frame: CARLA's (metres, yaw in degrees).
 """
