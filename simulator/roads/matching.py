@@ -32,7 +32,7 @@ BLEND_LEAD_M = 10.0  # a free lane change begins this far before its middle
 
 @dataclass(frozen=True)
 class LanePiece:
-    """A stretch of one lane, and how it is entered: 0 from the lane before it, -1 / +1 by a change to the left / right."""
+    """A stretch of one lane; `change` says how it is entered: 0 driving on, -1 / +1 changing to the left / right."""
 
     lane: int
     s_from: float  # metres along the lane
@@ -238,7 +238,7 @@ _State = tuple[int, bool]
 
 @dataclass(frozen=True)
 class _Reach:
-    """Ways from the start of one lane; `scale` says how long a metre of it is on the lane beside it that was left last."""
+    """Ways from the start of one lane. `scale`: length of the lane beside it that was left last, relative to it."""
 
     cost: dict[_State, float]
     scale: dict[_State, float]

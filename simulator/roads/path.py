@@ -53,10 +53,10 @@ def route_path(network: RoadNetwork, matched: MatchedRoute, step: float = 0.5, e
     base, jumps = _base_line(net, [*pieces, *_onward(net, pieces[-1], extension + 2 * BLEND_HALF_M)])
     end = int(np.flatnonzero(base.piece < len(pieces))[-1])
     along = _arc_length(base.x, base.y, jumps)
-    offset = _lane_change_offset(along, jumps, net, base)
+    offset = _lane_change_offset(along, jumps, base)
     x = base.x - np.sin(base.yaw) * offset
     y = base.y + np.cos(base.yaw) * offset
-    return _resample(x, y, base, end, step, extension)
+    return _resample(net, x, y, base, end, step, extension)
 
 
 @dataclass
@@ -162,7 +162,7 @@ def _arc_length(x: np.ndarray, y: np.ndarray, jumps: list[int]) -> np.ndarray:
     return np.concatenate([[0.0], np.cumsum(steps)])
 
 
-def _lane_change_offset(along: np.ndarray, jumps: list[int], net: RoadArrays, base: _Base) -> np.ndarray:
+def _lane_change_offset(along: np.ndarray, jumps: list[int], base: _Base) -> np.ndarray:
     """How far to the right of the base line the path runs, so that its jumps become smooth changes.
 
     Each change adds a smooth step minus the sudden one, so changes in quick succession simply add up.
@@ -179,7 +179,9 @@ def _lane_change_offset(along: np.ndarray, jumps: list[int], net: RoadArrays, ba
     return offset
 
 
-def _resample(x: np.ndarray, y: np.ndarray, base: _Base, end: int, step: float, extension: float) -> RoutePath:
+def _resample(
+    net: RoadArrays, x: np.ndarray, y: np.ndarray, base: _Base, end: int, step: float, extension: float
+) -> RoutePath:
     # The two sides of a lane change meet in one point: keep one of them, a tiny step has no heading.
     keep = np.concatenate([[True], np.hypot(np.diff(x), np.diff(y)) > 0.2 * FINE_M])
     kept = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x[keep]), np.diff(y[keep])))])
@@ -192,7 +194,8 @@ def _resample(x: np.ndarray, y: np.ndarray, base: _Base, end: int, step: float, 
     heading = _heading(x[keep], y[keep], kept)
     yaw = np.interp(s, kept, heading)
     lane = np.where(beyond > 0, -1, base.lane[keep][index]).astype(np.int32)
-    lane_s = np.where(beyond > 0, 0.0, base.lane_s[keep][index] + np.minimum(s - kept[index], FINE_M))
+    lane_s = np.minimum(base.lane_s[keep][index] + s - kept[index], net.lane_length[lane])
+    lane_s[lane < 0] = 0.0
     half = max(round(CURVATURE_HALF_M / step), 1)
     low, high = np.maximum(np.arange(count) - half, 0), np.minimum(np.arange(count) + half, count - 1)
     return RoutePath(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -188,7 +189,7 @@ def _read(file: Path) -> TracedRoute | None:
     try:
         with np.load(file, allow_pickle=False) as arrays:
             return _route(arrays["points"], arrays["lanes"])
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None  # absent, or left half-written by a crash: trace again
 
 
