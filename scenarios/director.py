@@ -1,0 +1,279 @@
+"""The director: runs the scenarios of a route, tick by tick, on the world's record.
+
+One tick:
+
+| step | what |
+|---|---|
+| progress | the nearest of the next trace points becomes the route index |
+| trigger | a waiting scenario whose trigger point is at that point starts, once (BENCH2DRIVE.md 1.6 "active") |
+| cast | now and then, scenarios that come within reach get their actors |
+| strands | each running scenario's strands go on as far as their conditions let them |
+| flows | vehicles of its flows come and go |
+| end | a strand says so, or the scenario times out: traffic, lights and criteria are restored, its actors go |
+"""
+
+from __future__ import annotations
+
+from scenarios.director_cast import remove_cast, spawn_cast
+from scenarios.director_commands import execute, release_junction
+from scenarios.director_conditions import begin_waiting, holds
+from scenarios.director_state import MAX_FLOWS, MAX_LIVE, MAX_SCENARIOS, Status
+from scenarios.flows import end_flow, tick_flow
+from scenarios.opcodes import FIRST_COMMAND, Op
+from simulator.draws import choose, normal
+from simulator.kernel import kernel
+from simulator.state import EGO, MAX_ACTORS
+
+_WAITING = int(Status.WAITING)
+_RUNNING = int(Status.RUNNING)
+_DONE = int(Status.DONE)
+_BLOCKED = int(Status.BLOCKED)
+_MISSED = int(Status.MISSED)
+_FIRST_COMMAND = FIRST_COMMAND
+
+PROGRESS_WINDOW = 5  # trace points ahead among which the nearest is looked for
+TRIGGER_DISTANCE = 2.0  # m from that point to the trigger point, 3-D
+SPAWN_DISTANCE = 500.0  # m along the route within which a scenario's actors are in the world
+MISSED_DISTANCE = 100.0  # m behind the ego at which a scenario that never triggered is given up
+SPAWN_TICKS = 20  # ticks between looks for scenarios that come within reach
+TIMEOUT_SECONDS = 240.0  # ScenarioTimeout
+
+
+@kernel
+def reset_director(w, d, s, net, routes, scripts):  # type: ignore[no-untyped-def]
+    """Start a route: everything waits, scenarios within reach get their actors.
+
+    Call it with the ego in place. Draws blueprints from the world's draws.
+    """
+    d.route_index = -1
+    d.num_live = 0
+    for n in range(MAX_SCENARIOS):
+        d.status[n] = _WAITING
+    for k in range(MAX_LIVE):
+        d.scenario[k] = -1
+        d.running[k] = 0
+        d.held_junction[k] = -1
+        d.judges[k] = 0
+        for m in range(d.cast_slot.shape[1]):
+            d.cast_slot[k, m] = -1
+        for f in range(MAX_FLOWS):
+            d.flow_on[k, f] = 0
+    for i in range(MAX_ACTORS):
+        d.slot_flow[i] = -1
+    for k in range(4):
+        d.noise[k] = 0.0
+    for k in range(2):
+        d.noise_sign[k] = 1.0 if choose(w, 2) == 1 else -1.0
+    bring_in(w, d, s, net, routes, scripts)
+
+
+@kernel
+def tick_director(w, d, s, net, routes, scripts):  # type: ignore[no-untyped-def]
+    """One tick, after physics and background traffic have moved, before the criteria look."""
+    if advance_on_trace(w, d, routes):
+        trigger(w, d, s, net, routes, scripts)
+    if w.tick % SPAWN_TICKS == 0 and scripts.scenario_first[w.route + 1] > scripts.scenario_first[w.route]:
+        bring_in(w, d, s, net, routes, scripts)
+    if d.num_live == 0:
+        return
+    for live in range(MAX_LIVE):
+        if d.running[live] == 1 and tick_scenario(w, d, s, net, routes, scripts, live):
+            finish(w, d, s, net, routes, scripts, live)
+
+
+@kernel
+def perturb_control(w, d):  # type: ignore[no-untyped-def]
+    """Add the noise that a scenario wants to the ego's control, after the agent has set it and before physics."""
+    n = d.noise
+    if n[0] == 0.0 and n[1] == 0.0 and n[2] == 0.0 and n[3] == 0.0:
+        return
+    w.throttle[EGO] = min(max(w.throttle[EGO] + normal(w, d.noise_sign[0] * n[0], n[1]), 0.0), 1.0)
+    w.steer[EGO] = min(max(w.steer[EGO] + normal(w, d.noise_sign[1] * n[2], n[3]), -1.0), 1.0)
+
+
+# Progress and trigger
+
+
+@kernel
+def advance_on_trace(w, d, routes):  # type: ignore[no-untyped-def]
+    """Move the route index to the nearest of the next trace points (ties: the later one); True when it changed."""
+    first = routes.trace_first[w.route]
+    last = routes.trace_first[w.route + 1] - 1
+    start = max(d.route_index, 0)
+    best = start
+    nearest = 1e18
+    for k in range(start, min(start + PROGRESS_WINDOW, last - first) + 1):
+        p = first + k
+        dx = routes.trace_x[p] - w.x[EGO]
+        dy = routes.trace_y[p] - w.y[EGO]
+        dz = routes.trace_z[p] - w.z[EGO]
+        d2 = dx * dx + dy * dy + dz * dz
+        if d2 <= nearest:
+            nearest = d2
+            best = k
+    changed = best != d.route_index
+    d.route_index = best
+    return changed
+
+
+@kernel
+def trigger(w, d, s, net, routes, scripts):  # type: ignore[no-untyped-def]
+    """Start the waiting scenarios whose trigger point is at the route index."""
+    p = routes.trace_first[w.route] + d.route_index
+    first = scripts.scenario_first[w.route]
+    for n in range(first, scripts.scenario_first[w.route + 1]):
+        if d.status[n - first] != _WAITING:
+            continue
+        dx = routes.trace_x[p] - scripts.trigger_place[n, 0]
+        dy = routes.trace_y[p] - scripts.trigger_place[n, 1]
+        dz = routes.trace_z[p] - scripts.trigger_place[n, 2]
+        if dx * dx + dy * dy + dz * dz >= TRIGGER_DISTANCE * TRIGGER_DISTANCE:
+            continue
+        live = live_index(d, n - first)
+        if live < 0:
+            live = make_live(w, d, s, net, routes, scripts, n - first)
+        if live >= 0:
+            start(w, d, s, scripts, live, n)
+
+
+@kernel
+def start(w, d, s, scripts, live, n):  # type: ignore[no-untyped-def]
+    """Let a live scenario run."""
+    d.status[d.scenario[live]] = _RUNNING
+    d.running[live] = 1
+    d.since[live] = w.time
+    if scripts.timeout[n] == 1:
+        s.blocked_test_off += 1
+    first = scripts.strand_first[n]
+    for strand in range(scripts.strand_first[n + 1] - 2 - first):
+        d.pc[live, strand] = scripts.begin[first + strand]
+        begin_waiting(w, d, live, strand)
+
+
+# Coming and going
+
+
+@kernel
+def live_index(d, scenario):  # type: ignore[no-untyped-def]
+    """Index of a scenario among the live ones, or -1."""
+    for k in range(MAX_LIVE):
+        if d.scenario[k] == scenario:
+            return k
+    return -1
+
+
+@kernel
+def bring_in(w, d, s, net, routes, scripts):  # type: ignore[no-untyped-def]
+    """Give actors to the scenarios within reach, nearest first, and give up those that were passed untriggered."""
+    first = scripts.scenario_first[w.route]
+    here = routes.trace_distance[routes.trace_first[w.route] + max(d.route_index, 0)]
+    for k in range(MAX_LIVE):
+        n = d.scenario[k]
+        if n >= 0 and d.running[k] == 0 and here - scripts.trigger_distance[first + n] > MISSED_DISTANCE:
+            remove_cast(w, d, k)
+            retire(d, k, _MISSED)
+    while d.num_live < MAX_LIVE:
+        nearest = SPAWN_DISTANCE
+        chosen = -1
+        for n in range(first, scripts.scenario_first[w.route + 1]):
+            ahead = scripts.trigger_distance[n] - here
+            if d.status[n - first] == _WAITING and -MISSED_DISTANCE <= ahead < nearest:
+                if live_index(d, n - first) < 0:
+                    nearest = ahead
+                    chosen = n - first
+        if chosen < 0:
+            return
+        make_live(w, d, s, net, routes, scripts, chosen)
+
+
+@kernel
+def make_live(w, d, s, net, routes, scripts, scenario):  # type: ignore[no-untyped-def]
+    """Spawn a scenario's cast and carry out its setup.
+
+    Returns its index among the live ones; -1 when there is no room, which blocks the scenario.
+    """
+    live = live_index(d, -1)
+    if live < 0:
+        return -1
+    if not spawn_cast(w, d, scripts, live, scenario):
+        d.status[scenario] = _BLOCKED
+        return -1
+    d.scenario[live] = scenario
+    d.num_live += 1
+    n = scripts.scenario_first[w.route] + scenario
+    carry_out(w, d, s, net, routes, scripts, live, scripts.strand_first[n + 1] - 2)
+    return live
+
+
+@kernel
+def retire(d, live, status):  # type: ignore[no-untyped-def]
+    """Free a live index."""
+    d.status[d.scenario[live]] = status
+    d.scenario[live] = -1
+    d.running[live] = 0
+    d.num_live -= 1
+
+
+@kernel
+def finish(w, d, s, net, routes, scripts, live):  # type: ignore[no-untyped-def]
+    """End a running scenario and restore what it changed."""
+    n = scripts.scenario_first[w.route] + d.scenario[live]
+    carry_out(w, d, s, net, routes, scripts, live, scripts.strand_first[n + 1] - 1)
+    for f in range(MAX_FLOWS):
+        if d.flow_on[live, f] == 1:
+            end_flow(w, d, live, f)
+    release_junction(w, d, net, live)
+    if d.judges[live] == 1:
+        s.emergency_done = 1
+        d.judges[live] = 0
+    if scripts.timeout[n] == 1:
+        s.blocked_test_off -= 1
+    remove_cast(w, d, live)
+    retire(d, live, _DONE)
+
+
+@kernel
+def carry_out(w, d, s, net, routes, scripts, live, strand):  # type: ignore[no-untyped-def]
+    """Carry out a strand of commands only."""
+    for pc in range(scripts.begin[strand], scripts.begin[strand + 1]):
+        execute(w, d, s, net, routes, scripts, live, pc)
+
+
+# Running
+
+
+@kernel
+def tick_scenario(w, d, s, net, routes, scripts, live):  # type: ignore[no-untyped-def]
+    """Let every strand and flow of a running scenario go on; True when the scenario has ended."""
+    n = scripts.scenario_first[w.route] + d.scenario[live]
+    if scripts.timeout[n] == 1 and w.time - d.since[live] > TIMEOUT_SECONDS:
+        s.scenario_timeouts += 1
+        return True
+    first = scripts.strand_first[n]
+    ended = False
+    for strand in range(scripts.strand_first[n + 1] - 2 - first):
+        if tick_strand(w, d, s, net, routes, scripts, live, strand, scripts.begin[first + strand + 1]):
+            ended = True
+    for f in range(scripts.flow_first[n + 1] - scripts.flow_first[n]):
+        if d.flow_on[live, f] == 1:
+            tick_flow(w, d, routes, scripts, live, f, scripts.flow_first[n] + f)
+    return ended
+
+
+@kernel
+def tick_strand(w, d, s, net, routes, scripts, live, strand, end):  # type: ignore[no-untyped-def]
+    """Go on from where the strand waits, as far as its conditions hold; True when it says that the scenario ends."""
+    pc = d.pc[live, strand]
+    while pc < end:
+        op = scripts.op[pc]
+        if op == Op.END:
+            return True
+        if op < _FIRST_COMMAND:
+            if not holds(w, d, net, routes, scripts, live, strand, pc):
+                break
+            begin_waiting(w, d, live, strand)
+        else:
+            execute(w, d, s, net, routes, scripts, live, pc)
+        pc += 1
+        d.pc[live, strand] = pc
+    return False
