@@ -46,6 +46,26 @@ def steer_to(w, x, y):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def steer_on_line(w, x, y, yaw, curvature, ahead):  # type: ignore[no-untyped-def]
+    """Steer (-1..1) so that the ego, `ahead` metres further, is led on to the line through (x, y).
+
+    `yaw` rad and `curvature` 1/m of the line there. The law is `simulator.dynamics.steer_along`, on the pose that the ego
+    will have when its wheels have followed: kappa = kappa_line - e/L^2 - 2 psi/L.
+    """
+    slip = math.atan(REAR_AXLE / WHEELBASE * math.tan(w.steer_angle[EGO]))
+    course = w.yaw[EGO] + slip
+    px = w.x[EGO] + ahead * math.cos(course)
+    py = w.y[EGO] + ahead * math.sin(course)
+    heading = w.yaw[EGO] + ahead / REAR_AXLE * math.sin(slip) - yaw
+    heading = math.atan2(math.sin(heading), math.cos(heading)) + math.asin(min(max(REAR_AXLE * curvature, -0.7), 0.7))
+    length = 3.0 + 0.3 * abs(w.speed[EGO])
+    error = min(max(-(px - x) * math.sin(yaw) + (py - y) * math.cos(yaw), -1.2), 1.2)
+    wanted = curvature - error / (length * length) - 2.0 * heading / length
+    wanted_slip = math.asin(min(max(REAR_AXLE * wanted, -0.75), 0.75))
+    return min(max(math.atan(WHEELBASE / REAR_AXLE * math.tan(wanted_slip)) / STEERING_GAIN, -1.0), 1.0)
+
+
+@kernel
 def pursuit_distance(speed):  # type: ignore[no-untyped-def]
     """Metres ahead of the ego at which it aims."""
     return min(max(3.0, 0.5 * speed + 1.5), 14.0)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from scenarios.compiler import compile_scripts, pack_scripts
-from scenarios.geometry import RouteGeometry, pack_routes
+from scenarios.geometry import RouteGeometry, pack_routes, route_geometry
 from scenarios.route import Route
 from scenarios.script_arrays import ScriptArrays
+from simulator.array_bundle import bundle
 from simulator.errors import MissingMapError, RouteError
-from simulator.roads.compile import load_town
-from simulator.roads.corridor import build_corridor
-from simulator.roads.matching import match_route, route_path
+from simulator.roads.cache import load_town
+from simulator.roads.matching import match_route
 from simulator.roads.network import RoadArrays, RoadNetwork
+from simulator.roads.path import route_path
 from simulator.roads.planner import TracedRoute, trace_routes
 from simulator.roads.towns import load_named_town
 from simulator.route_arrays import RouteArrays
@@ -45,13 +46,9 @@ class RouteBatch:
 
     network: RoadNetwork
     routes: tuple[PreparedRoute, ...]
-    arrays: RouteArrays
-    scripts: ScriptArrays
-    notes: tuple[str, ...] = field(default_factory=tuple)
-
-    @property
-    def net(self) -> RoadArrays:
-        return self.network.arrays
+    net: RoadArrays  # for kernels: an `ArrayBundle`, which reads like the arrays it refers to
+    arrays: RouteArrays  # likewise
+    scripts: ScriptArrays  # likewise
 
 
 def load_network(route: Route, maps: Path | None = None, *, corridor: bool = False) -> RoadNetwork:
@@ -63,6 +60,8 @@ def load_network(route: Route, maps: Path | None = None, *, corridor: bool = Fal
     """
     if not corridor:
         return load_named_town(route.town, maps)
+    from simulator.roads.corridor import build_corridor  # rarely needed
+
     points = np.array([(p.x, p.y, p.z) for p in route.positions])
     text = build_corridor(f"{route.town}_{route.id}", points, route.scenario_type, flow_points(route))
     return load_town(text, route.town, synthetic=True)
@@ -90,17 +89,16 @@ def prepare_routes(network: RoadNetwork, routes: Sequence[Route]) -> RouteBatch:
         if route.town != network.town:
             raise MissingMapError(f"route {route.id} is on {route.town}, the loaded town is {network.town}")
     positions = [np.array([(p.x, p.y, p.z) for p in route.positions]) for route in routes]
-    names = [f"route {route.id}" + (f" ({Path(route.file).name}:{route.line})" if route.file else "") for route in routes]
-    traces = trace_routes(network.xodr, network.town, positions, names=names)
+    names = [route.id + (f" ({Path(route.file).name}, line {route.line})" if route.file else "") for route in routes]
+    traces = trace_routes(network.xodr, network.town, positions, route_names=names)
     geometries = [_geometry(network, *item) for item in zip(routes, traces, positions, strict=True)]
     compiled = [compile_scripts(network, r, g) for r, g in zip(routes, geometries, strict=True)]
     scripts, tracks = pack_scripts(compiled)
     prepared = tuple(
         PreparedRoute(r, t, g, tuple(c.notes)) for r, t, g, c in zip(routes, traces, geometries, compiled, strict=True)
     )
-    return RouteBatch(
-        network, prepared, pack_routes(geometries, routes, network.arrays, tracks), scripts, network.warnings
-    )
+    packed = pack_routes(geometries, routes, network.arrays, tracks)
+    return RouteBatch(network, prepared, bundle(network.arrays), bundle(packed), bundle(scripts))
 
 
 def _geometry(network: RoadNetwork, route: Route, trace: TracedRoute, positions: np.ndarray) -> RouteGeometry:
@@ -108,20 +106,4 @@ def _geometry(network: RoadNetwork, route: Route, trace: TracedRoute, positions:
         raise RouteError(f"route {route.id}: its positions lead nowhere; a route needs two places on the road")
     matched = match_route(network, positions)
     path = route_path(network, matched, step=PATH_STEP)
-    return RouteGeometry(
-        trace_x=trace.x,
-        trace_y=trace.y,
-        trace_z=trace.z,
-        trace_yaw=trace.yaw,
-        trace_pitch=trace.pitch,
-        trace_distance=trace.s,
-        trace_option=trace.option,
-        path_x=path.x,
-        path_y=path.y,
-        path_z=path.z,
-        path_yaw=path.yaw,
-        path_lane=path.lane,
-        path_lane_s=path.lane_s,
-        path_step=PATH_STEP,
-        path_end=path.end_s,
-    )
+    return route_geometry(trace, path)

@@ -13,7 +13,7 @@ import numpy as np
 from envs.routes import RouteBatch
 from envs.tick import log_ego, tick_rules, tick_traffic
 from leaderboard_adapters.criteria import finish_criteria, reset_criteria
-from leaderboard_adapters.criteria_state import CRITERIA
+from leaderboard_adapters.criteria_state import CRITERIA, RouteEnd
 from scenarios.director import reset_director
 from scenarios.director_state import DIRECTOR
 from scenarios.switches import SWITCHES, empty_switches
@@ -97,7 +97,7 @@ class WorldBatch:
         self.directors = np.zeros(num_worlds, DIRECTOR)
         self.criteria = np.zeros(num_worlds, CRITERIA)
         self.switches = empty_switches(num_worlds)
-        self.criteria["finished"] = 1  # nothing runs before `reset`
+        self.criteria["finished"] = RouteEnd.INTERRUPTED  # nothing runs before `reset`
         self.log = np.zeros((num_worlds, MAX_LOG_TICKS if log else 0, len(LOG_COLUMNS)))
         self._log = log
 
@@ -139,10 +139,15 @@ class WorldBatch:
         if self._log:
             log_ego(self.worlds, self.criteria, self.log)
 
-    def finish(self, index: int) -> None:
-        """Close the books of a route that has ended (final min-speed event, pending verdicts)."""
+    def finish(self, index: int, reason: RouteEnd = RouteEnd.INTERRUPTED) -> None:
+        """End a running route from outside; what is pending is booked. A route that has ended stays as it is."""
         finish_criteria(
-            self.worlds[index], self.criteria[index], self.switches[index], self.routes.net, self.routes.arrays
+            self.worlds[index],
+            self.criteria[index],
+            self.switches[index],
+            self.routes.net,
+            self.routes.arrays,
+            int(reason),
         )
 
     @property

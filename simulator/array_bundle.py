@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from llvmlite import ir
@@ -72,6 +72,14 @@ class ArrayBundle:
 
     def __reduce__(self) -> tuple[type[ArrayBundle], tuple[Any]]:
         return (ArrayBundle, (self._arrays,))
+
+
+T = TypeVar("T")
+
+
+def bundle(arrays: T) -> T:
+    """`ArrayBundle(arrays)`, typed as what it reads like."""
+    return cast(T, ArrayBundle(arrays))
 
 
 @typeof_impl.register(ArrayBundle)

@@ -1,0 +1,129 @@
+"""Drive one route once with one agent: the inside of an evaluation."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from agents.registry import make_agent
+from envs.routes import load_network, prepare_routes
+from envs.world import LOG_COLUMNS, EpisodeStart, WorldBatch
+from evaluation.tasks import RouteTask
+from leaderboard_adapters.comfort import Comfort, MetricLog, comfort
+from leaderboard_adapters.criteria_state import RouteEnd
+from leaderboard_adapters.infractions import build_result
+from leaderboard_adapters.records import RouteResult
+from scenarios.route import Route
+from scenarios.route_file import read_routes
+from scenarios.weather import weather_id
+from simulator.errors import RouteFileError
+
+PROGRESS_TICKS = 200  # ticks between two reports of progress
+
+_files: OrderedDict[tuple[str, int], dict[str, Route]] = OrderedDict()
+
+
+def drive_route(task: RouteTask, on_progress: Callable[[int, float], None]) -> RouteResult:
+    """Drive one route to its end.
+
+    Args:
+        task: what to drive, with whom, from which seed.
+        on_progress: called now and then with (tick, route completion in percent).
+
+    Raises:
+        RouteGymError: when the route, its town or the agent cannot be made.
+    """
+    began = time.monotonic()
+    route = _find_route(task)
+    network = load_network(route, Path(task.maps) if task.maps else None, corridor=task.synthetic)
+    batch = prepare_routes(network, [route])
+    worlds = WorldBatch(batch, 1, log=True)
+    agent = make_agent(task.agent)
+    agent.bind(worlds)
+    worlds.reset(0, EpisodeStart(route=0, seed=task.seed))
+    agent.reset(0, task.seed)
+    notes = list(batch.routes[0].notes)
+    criteria = worlds.criteria
+    while criteria["finished"][0] == RouteEnd.RUNNING:
+        try:
+            controls = checked_controls(agent.act(), 1)
+        except Exception as error:
+            # the official evaluator keeps the partial score of a route whose agent crashed (BENCH2DRIVE.md 2.4)
+            notes.append(f"agent crashed at tick {int(worlds.worlds['tick'][0])}: {type(error).__name__}: {error}")
+            worlds.finish(0, RouteEnd.AGENT_CRASHED)
+            break
+        worlds.tick(controls)
+        tick = int(worlds.worlds["tick"][0])
+        if tick % PROGRESS_TICKS == 0:
+            on_progress(tick, float(criteria["route_percent"][0]))
+    ticks = int(worlds.worlds["tick"][0])
+    smooth = ride_comfort(worlds.log[0, :ticks])
+    return build_result(
+        criteria[0],
+        route,
+        route_length=batch.routes[0].length,
+        weather_id=weather_id(route),
+        save_name=_save_name(task, route),
+        repetition=task.repetition,
+        network=network,
+        duration_system=time.monotonic() - began,
+        notes=notes,
+        index=task.index,
+        seed=task.seed,
+        agent=task.agent,
+        suite=task.suite,
+        comfort=smooth.official,
+        comfort_corrected=smooth.corrected,
+    )
+
+
+def checked_controls(controls: np.ndarray, count: int) -> np.ndarray:
+    """An agent's answer as float64[count, 3].
+
+    Raises:
+        ValueError: for a wrong shape or values that are not finite.
+    """
+    array = np.asarray(controls, dtype=np.float64)
+    if array.shape != (count, 3):
+        raise ValueError(f"controls must have shape ({count}, 3): throttle, brake, steer; got {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"controls must be finite, got {array.tolist()}")
+    return array
+
+
+def ride_comfort(log: np.ndarray) -> Comfort:
+    """Comfort of one ride from its log, float64[T, 9] (`LOG_COLUMNS`)."""
+    column = {name: log[:, k] for k, name in enumerate(LOG_COLUMNS)}
+    zero = np.zeros(len(log))
+    c, s = np.cos(column["yaw"]), np.sin(column["yaw"])
+    slope = np.cos(column["pitch"])
+    return comfort(
+        MetricLog.from_arrays(
+            acceleration=np.stack([column["ax"], column["ay"], zero], axis=1),
+            angular_velocity=np.stack([zero, zero, np.degrees(column["yaw_rate"])], axis=1),
+            forward_vector=np.stack([c * slope, s * slope, np.sin(column["pitch"])], axis=1),
+            right_vector=np.stack([-s, c, zero], axis=1),
+        )
+    )
+
+
+def _find_route(task: RouteTask) -> Route:
+    key = (task.route_file, Path(task.route_file).stat().st_mtime_ns)
+    if key not in _files:
+        _files[key] = {route.id: route for route in read_routes(task.route_file)}
+        while len(_files) > 4:
+            _files.popitem(last=False)
+    route = _files[key].get(task.route_id)
+    if route is None:
+        raise RouteFileError(f"{task.route_file}: there is no route {task.route_id}; the file has changed since the start")
+    return route
+
+
+def _save_name(task: RouteTask, route: Route) -> str:
+    scenario = route.scenarios[0].name if route.scenarios else "none"
+    return f"{task.record_id}_{route.town}_{scenario}_{weather_id(route)}"
+
