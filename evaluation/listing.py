@@ -24,9 +24,14 @@ def show(options: ListOptions) -> None:
         table = _routes(options.routes) if options.routes else _suites()
     elif options.what == "towns":
         table = _towns(options.maps)
+    elif options.what == "scenarios":
+        table = _scenarios()
     else:
         table = _agents()
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 200  # a pipe has no width to fit in
+    console.print(table)
 
 
 def _suites() -> Table:
@@ -50,6 +55,19 @@ def _towns(maps: Path | None) -> Table:
     table = _table("town", "map")
     for name in available_towns(maps):
         table.add_row(name, str(find_town(name, maps)))
+    return table
+
+
+def _scenarios() -> Table:
+    from scenarios.registry import BENCH2DRIVE_TYPES, LEADERBOARD_TYPES, scenario_types  # brings Numba
+
+    known = scenario_types()
+    table = _table("scenario type", "family", "")
+    for name in sorted({*known, *BENCH2DRIVE_TYPES, *LEADERBOARD_TYPES}):
+        if name in known:
+            table.add_row(name, known[name].family, known[name].summary)
+        else:
+            table.add_row(name, "-", "(not available: routes are driven without it)")
     return table
 
 

@@ -219,7 +219,10 @@ class Pool:
         notes = [f"attempt {number} failed: {text}" for number, text in enumerate(reasons, 1)]
         if reason:
             notes.append(f"attempt {len(reasons) + 1} failed: {reason}")
-        result = dataclasses.replace(result, index=task.index, notes=(*result.notes, *notes))
+        # The task decides these two, whatever a driver says: a corridor's result cannot lose its label.
+        result = dataclasses.replace(
+            result, index=task.index, synthetic=task.synthetic, notes=(*result.notes, *notes)
+        )
         attempt = Attempt(
             task.route_id, task.repetition, len(reasons) + 1, worker.started, time.time(), reason, result
         )

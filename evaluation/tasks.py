@@ -7,10 +7,11 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from scenarios.route import Route
 from scenarios.route_file import read_routes
 from scenarios.route_subset import select_routes
 from scenarios.suites import find_suite
-from simulator.errors import EvaluationError, MissingMapError
+from simulator.errors import EvaluationError, MissingMapError, ScenarioError
 from simulator.roads.towns import find_town
 
 #: Statuses of routes that were never driven to an end. `--resume` drives them again; every other status is final.
@@ -86,6 +87,7 @@ def plan_run(
 
     Raises:
         RouteFileError: when the file or suite is not there, is malformed, or lacks a chosen route.
+        ScenarioError: when a chosen route has a scenario of a type that nobody knows.
         MissingMapError: when towns have no map and `missing_maps` is "error".
         EvaluationError: when a count makes no sense, the maps folder is not there, or nothing is left to drive.
     """
@@ -97,6 +99,7 @@ def plan_run(
         raise EvaluationError(f"--maps {maps}: no such folder; name one that holds <town>.xodr files")
     route_file = find_suite(routes).resolve()
     chosen = select_routes(read_routes(route_file), route_ids)
+    _check_scenario_types(chosen)
     paths = {town: find_town(town, maps) for town in sorted({route.town for route in chosen})}
     gaps = [town for town, path in paths.items() if path is None]
     missing = {town: [route.id for route in chosen if route.town == town] for town in gaps}
@@ -136,6 +139,20 @@ def plan_run(
         tasks=tuple(dataclasses.replace(task, index=index) for index, task in enumerate(tasks)),
         skipped=tuple(SkippedRoute(route.id, route.town) for route in skipped),
     )
+
+
+def _check_scenario_types(routes: list[Route]) -> None:
+    from scenarios.registry import find_type, is_official, nearest_types  # brings Numba, which `list` does without
+
+    for route in routes:
+        for spec in route.scenarios:
+            if find_type(spec.type) is None and not is_official(spec.type):
+                near = nearest_types(spec.type)
+                hint = f"did you mean {near[0]}? " if near else ""
+                raise ScenarioError(
+                    f"{route.file}:{spec.line}: route '{route.id}': scenario type '{spec.type}' is unknown; {hint}"
+                    "`run_eval.py list scenarios` shows all types"
+                )
 
 
 def _missing_towns(missing: dict[str, list[str]], maps: Path | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import json
 import os
 import signal
@@ -13,8 +15,12 @@ from pathlib import Path
 
 import fake_drive
 import pytest
+from rich.console import Console
+from test_pool import tasks as pool_tasks
 
 import run_eval
+from evaluation.pool import Pool
+from evaluation.progress import progress_view
 from leaderboard_adapters.official_json import read_result_file
 
 ROOT = Path(run_eval.__file__).parent
@@ -156,6 +162,7 @@ def test_a_crashed_route_is_exit_code_3_and_the_others_are_kept(routes, tmp_path
         (["--routes", "{routes}", "--repetitions", "0"], "must be at least 1"),
         (["--routes", "{routes}", "--out", "{routes}/out"], "cannot write to the run folder"),
         (["--routes", "{broken}"], "not well-formed XML"),
+        (["--routes", "{unknown}"], "scenario type 'Acident' is unknown; did you mean Accident?"),
         (["report", "nowhere.json"], "no such file or folder"),
         (["list", "routes", "--routes", "{broken}"], "not well-formed XML"),
     ],
@@ -163,7 +170,10 @@ def test_a_crashed_route_is_exit_code_3_and_the_others_are_kept(routes, tmp_path
 def test_wrong_input_is_one_message_and_exit_code_2(routes, tmp_path, capsys, arguments, message):
     broken = tmp_path / "broken.xml"
     broken.write_text(routes.read_text()[:-20])
-    assert drive(*(argument.format(routes=routes, broken=broken) for argument in arguments)) == 2
+    unknown = tmp_path / "unknown.xml"
+    unknown.write_text(routes.read_text().replace('type="Accident"', 'type="Acident"'))
+    files = {"routes": routes, "broken": broken, "unknown": unknown}
+    assert drive(*(argument.format(**files) for argument in arguments)) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith("error: ")
     assert message in captured.err
@@ -320,17 +330,38 @@ def test_an_interrupted_run_can_be_resumed(routes, tmp_path, number):
     assert attempts(out, "4") == 1
 
 
+# --- what is shown while driving --------------------------------------------------------------------------------------
+
+
+def test_the_terminal_shows_each_route_under_way_and_the_running_scores():
+    task = pool_tasks("fake", 1)[0]
+    (started, progress, ended) = Pool([task], driver=fake_drive.NAME).events()
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100, color_system=None)
+    with progress_view(console, 4, [ended.attempt.result]) as view:
+        view.show(started)
+        view.show(dataclasses.replace(progress, tick=300, completion=45.0))
+        view._progress.refresh()
+        assert "1/4  DS 100.0  SR 100.0 %  ETA 0:0" in screen.getvalue()
+        assert "45 %  tick 300" in screen.getvalue()
+        view.show(ended)
+        view._progress.refresh()
+    assert "2/4  DS 100.0" in screen.getvalue()
+
+
 # --- list, help, imports ---------------------------------------------------------------------------------------------
 
 
 def test_lists_show_towns_agents_and_routes(mixed_routes, capsys):
     assert drive("list", "towns") == 0
     assert drive("list", "agents") == 0
+    assert drive("list", "scenarios") == 0
     assert drive("list", "routes", "--routes", mixed_routes) == 0
     output = capsys.readouterr().out
     assert "MiniTown" in output
     assert "expert" in output
     assert "Town98" in output
+    assert "ParkedObstacle" in output
 
 
 def test_help_tells_options_and_exit_codes(capsys):
