@@ -71,7 +71,9 @@ def match_route(network: RoadNetwork, positions: np.ndarray, name: str = "") -> 
     """
     points = np.asarray(positions, np.float64)
     if points.ndim != 2 or points.shape[1] != 3 or len(points) < 2:
-        raise RouteError(f"route {name}: positions have shape {points.shape}; at least two rows of x, y, z are needed")
+        raise RouteError(
+            f"positions of route '{name}' have shape {points.shape}; two or more rows of x, y, z are needed"
+        )
     lanes = _LaneGraph(network.arrays)
     headings = _headings(points)
     candidates = [_candidates(network.arrays, p, h) for p, h in zip(points, headings)]
@@ -89,8 +91,9 @@ def match_route(network: RoadNetwork, positions: np.ndarray, name: str = "") -> 
 
 def _route_error(name: str, network: RoadNetwork, points: np.ndarray, i: int, text: str) -> RouteError:
     x, y, z = points[i]
+    label = f"route {name}" if name else "the route"
     return RouteError(
-        f"route {name} on {network.town}: position {i} at ({x:.1f}, {y:.1f}, {z:.1f}) {text}; "
+        f"{label} on {network.town}: position {i} at ({x:.1f}, {y:.1f}, {z:.1f}) {text}; "
         f"correct the position in the route file, or check that this is the map it was made for"
     )
 
