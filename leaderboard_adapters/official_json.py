@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from leaderboard_adapters.abilities import Abilities
+from leaderboard_adapters.abilities import ABILITIES, Abilities
 from leaderboard_adapters.records import INFRACTION_NAMES, Infraction, RouteResult, scenario_type_of
 from leaderboard_adapters.scores import (
     BENCH2DRIVE_ROUTES,
@@ -185,7 +185,7 @@ def is_result_document(document: Any) -> bool:
 
 def is_ability_document(document: Any) -> bool:
     """Whether a JSON document claims to be an ability file."""
-    return isinstance(document, dict) and "Traffic_Signs" in document and "mean" in document
+    return isinstance(document, dict) and "mean" in document and any(name in document for name in ABILITIES)
 
 
 def read_result_file(path: str | os.PathLike[str]) -> Checkpoint | Merged:
@@ -231,6 +231,7 @@ def _read_record(record: _Place) -> RouteResult:
     scenario_name = record.at("scenario_name").text()
     stated = record.at("num_infractions").integer()
     notes = () if stated == len(infractions) else (f"num_infractions says {stated}, the lists hold {len(infractions)}",)
+    extra = {key: value for key, value in record.mapping().items() if key not in _RECORD_KEYS}
     return RouteResult(
         route_id=record.at("route_id").text(),
         scenario_name=scenario_name,
@@ -247,8 +248,9 @@ def _read_record(record: _Place) -> RouteResult:
         duration_game=meta.at("duration_game").number(),
         duration_system=meta.at("duration_system").number(),
         index=record.at("index").integer() if record.has("index") else 0,
+        synthetic=extra.get("synthetic") is True,
         notes=notes,
-        extra={key: value for key, value in record.mapping().items() if key not in _RECORD_KEYS},
+        extra=extra,
     )
 
 
@@ -265,7 +267,6 @@ def _read_infraction(name: str, item: _Place) -> Infraction:
 def read_ability_file(path: str | os.PathLike[str]) -> AbilityFile:
     """A stored ability file. Raises `ResultFileError` naming the file and the place in it."""
     root = _Place(str(path), read_json(path))
-    names = ("Overtaking", "Merging", "Emergency_Brake", "Give_Way", "Traffic_Signs", "mean")
     crashed = []
     for item in root.at("crashed").items() if root.has("crashed") else []:
         if len(pair := item.items()) != 2:
@@ -273,7 +274,7 @@ def read_ability_file(path: str | os.PathLike[str]) -> AbilityFile:
         crashed.append((pair[0].text(), pair[1].text()))
     return AbilityFile(
         str(path),
-        {name: root.at(name).number() for name in names if root.has(name)},
+        {name: root.at(name).number() for name in (*ABILITIES, "mean") if root.has(name)},
         tuple(crashed),
         root.at("Driving Efficiency").number() if root.has("Driving Efficiency") else None,
         root.at("Driving Smoothness").number() if root.has("Driving Smoothness") else None,
@@ -325,7 +326,7 @@ def checkpoint_document(
     if finished:
         status = entry_status(results)
         complete = started == total == len(results) and all(r.status != "Started" for r in results)
-        if not sensors or (status != "Crashed" and not complete):
+        if status != "Crashed" and not complete:
             status = "Invalid"
     return {
         "_checkpoint": {
@@ -346,7 +347,7 @@ def merged_document(results: Sequence[RouteResult], total: int = BENCH2DRIVE_ROU
     ordered = sorted(results, key=lambda result: result.route_id, reverse=True)
     return {
         "_checkpoint": {"records": [record_document(result, with_index=False) for result in ordered]},
-        "driving score": driving_score(results, total),
+        "driving score": driving_score(ordered, total),
         "success rate": success_rate(results, total),
         "eval num": len(results),
     }

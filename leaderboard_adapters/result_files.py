@@ -14,6 +14,7 @@ A bad file becomes a problem with its name and place; the good ones beside it ar
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -162,16 +163,15 @@ def _is_one_result(parts: list[ResultSet]) -> bool:
 
 
 def _name_apart(sets: list[ResultSet]) -> None:
-    """Give results of the same name the names of the folders above them, then numbers."""
+    """Give results of the same name the name of the folder above them, then numbers."""
+    count = Counter(result.name for result in sets)
     for result in sets:
-        twins = [other for other in sets if other.name == result.name]
-        if len(twins) > 1:
-            for twin in twins:
-                parent = Path(twin.files[0].path).resolve().parent if twin.files else Path(twin.name)
-                above = parent.parent if parent.name == twin.name else parent
-                twin.name = f"{above.name}/{twin.name}"
-    seen: dict[str, int] = {}
+        if count[result.name] > 1:
+            parent = Path(result.files[0].path).resolve().parent
+            above = parent.parent if parent.name == result.name else parent
+            result.name = f"{above.name}/{result.name}"
+    seen: Counter[str] = Counter()
     for result in sets:
-        seen[result.name] = seen.get(result.name, 0) + 1
+        seen[result.name] += 1
         if seen[result.name] > 1:
             result.name = f"{result.name} ({seen[result.name]})"
