@@ -1,0 +1,113 @@
+"""The expert: a rule-based planner that sees the whole world and masters the scenarios of Bench2Drive.
+
+One tick of it:
+
+| order | what | where |
+|---|---|---|
+| 1 | who is near, and where they will be | `agents.expert_forecast` |
+| 2 | which line: the route's path, past an obstacle, out of somebody's way | `agents.expert_passing` |
+| 3 | which stretches of the line are taken, when | `agents.expert_space` |
+| 4 | halts: lights, stop signs, blocked junctions | `agents.expert_rules` |
+| 5 | speed: caps, following, the search for a profile that meets nobody | `agents.expert_speed` |
+| 6 | steering along the line, pedals | `agents.path_control` |
+
+Its memory is one EXPERT record a world, so that it can be copied with the world.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from agents.base import Agent
+from agents.expert_forecast import find_near, forecast_near
+from agents.expert_memory import STEPS, empty_memory, new_sheet
+from agents.expert_path import line_curvature, offset_at, path_pose, prepare_coarse
+from agents.expert_rules import find_halts
+from agents.expert_space import lay_out
+from agents.expert_speed import safe_acceleration, set_caps, smooth, wanted_acceleration
+from agents.path_control import pedals, steer_on_line
+from envs.world import WorldBatch
+from simulator.array_bundle import ArrayBundle
+from simulator.kernel import kernel
+from simulator.state import EGO, TICK_SECONDS
+
+_REACH = 90.0  # m of path ahead that is looked at
+_PREVIEW = 0.12  # s, for the lag of the steering
+
+
+@kernel
+def drive(w, e, net, routes, sheet, control):  # type: ignore[no-untyped-def]
+    """Control of one ego: float64[3] throttle, brake, steer."""
+    speed = w.speed[EGO]
+    e.still = e.still + TICK_SECONDS if speed < 0.1 else 0.0
+    prepare_coarse(sheet, routes, w.route, w.path_s, _REACH)
+    find_near(w, e, routes, sheet, _REACH)
+    forecast_near(w, net, routes, sheet, STEPS)
+    lay_out(w, e, routes, sheet, False, STEPS)
+    set_caps(w, e, net, routes, sheet, False)
+    find_halts(w, e, net, routes, sheet)
+    wanted = wanted_acceleration(w, sheet)
+    chosen = safe_acceleration(sheet, w.path_s, speed, wanted)
+    acceleration = smooth(e, chosen)
+    throttle, brake = pedals(speed, acceleration)
+    if speed < 0.3 and acceleration < 0.05:
+        throttle, brake = 0.0, 1.0
+    control[0] = throttle
+    control[1] = brake
+    control[2] = steer_line(w, e, routes)
+
+
+@kernel
+def steer_line(w, e, routes):  # type: ignore[no-untyped-def]
+    """Steering (-1..1) that keeps the ego on its line."""
+    speed = w.speed[EGO]
+    ahead = speed * _PREVIEW
+    s = w.path_s + ahead
+    x, y, yaw, curvature = path_pose(routes, w.route, s)
+    offset, slope, second = offset_at(e, s, w.path_s)
+    bend = line_curvature(curvature, offset, slope, second)
+    return steer_on_line(
+        w, x - math.sin(yaw) * offset, y + math.cos(yaw) * offset, yaw + math.atan(slope), bend, ahead
+    )
+
+
+@kernel
+def drive_all(worlds, memory, criteria, net, routes, sheet, controls):  # type: ignore[no-untyped-def]
+    """`drive` for every world whose route has not ended."""
+    for b in range(worlds.shape[0]):
+        if criteria[b].finished == 0:
+            drive(worlds[b], memory[b], net, routes, sheet, controls[b])
+
+
+class Expert(Agent):
+    """Privileged planner over the world's records: forecasts, yields, overtakes, merges. Deterministic.
+
+    Attributes:
+        memory: EXPERT[B], what it remembers of each world; copy it along with the world's records.
+    """
+
+    description = "privileged rule-based planner: forecasts, yields, overtakes, merges"
+
+    def bind(self, batch: WorldBatch) -> None:
+        super().bind(batch)
+        self.memory = empty_memory(batch.num_worlds)
+        self._sheet = ArrayBundle(new_sheet())
+        self._controls = np.zeros((batch.num_worlds, 3))
+
+    def reset(self, index: int, seed: int) -> None:
+        self.memory[index] = empty_memory(1)[0]
+
+    def act(self) -> np.ndarray:
+        batch = self.batch
+        drive_all(
+            batch.worlds,
+            self.memory,
+            batch.criteria,
+            batch.routes.net,
+            batch.routes.arrays,
+            self._sheet,
+            self._controls,
+        )
+        return self._controls

@@ -1,0 +1,165 @@
+"""The line that the expert drives: the route's path, shifted sideways by a smooth profile; and places seen from it.
+
+A profile is a row of knots (s along the path, d right of it) joined by quintics that are flat at the knots, so that
+curvature has no jumps. Path frame: s metres along the path, d metres right of it, turn rad against its heading.
+"""
+
+from __future__ import annotations
+
+import math
+
+from agents.expert_memory import COARSE, COARSE_STRIDE
+from simulator.dynamics import REAR_AXLE
+from simulator.kernel import kernel
+
+_BEHIND = 40.0  # m of path behind the ego that is searched
+
+
+@kernel
+def profile_at(knot_s, knot_d, count, first_slope, s):  # type: ignore[no-untyped-def]
+    """Offset (m), slope and second derivative (1/m) of a profile at `s`."""
+    if count == 0:
+        return 0.0, 0.0, 0.0
+    if s <= knot_s[0]:
+        return knot_d[0], 0.0, 0.0
+    for k in range(count - 1):
+        if s < knot_s[k + 1]:
+            length = knot_s[k + 1] - knot_s[k]
+            t = (s - knot_s[k]) / length
+            rise = knot_d[k + 1] - knot_d[k]
+            m = first_slope * length if k == 0 else 0.0
+            t2 = t * t
+            d = knot_d[k] + rise * t2 * t * (10.0 - 15.0 * t + 6.0 * t2)
+            d += m * t * (1.0 - t2 * (6.0 - 8.0 * t + 3.0 * t2))
+            slope = rise * 30.0 * t2 * (1.0 - 2.0 * t + t2) + m * (1.0 - 18.0 * t2 + 32.0 * t2 * t - 15.0 * t2 * t2)
+            second = rise * 60.0 * t * (1.0 - 3.0 * t + 2.0 * t2) + m * (-36.0 * t + 96.0 * t2 - 60.0 * t2 * t)
+            return d, slope / length, second / (length * length)
+    return knot_d[count - 1], 0.0, 0.0
+
+
+@kernel
+def offset_at(e, s, here):  # type: ignore[no-untyped-def]
+    """Offset (m), slope and second derivative of the line in use: profile, and the nudge that grows ahead of `here`."""
+    d, slope, second = profile_at(e.knot_s, e.knot_d, e.num_knots, e.first_slope, s)
+    share = min(max((s - here) / 8.0, 0.0), 1.0)
+    return d + e.nudge + (e.nudge_target - e.nudge) * share, slope, second
+
+
+@kernel
+def line_at(e, sheet, trial, s, here):  # type: ignore[no-untyped-def]
+    """As `offset_at`, for the profile on trial where `trial` is set."""
+    if trial:
+        return profile_at(sheet.trial_s, sheet.trial_d, sheet.trial_count[0], sheet.trial_slope[0], s)
+    return offset_at(e, s, here)
+
+
+@kernel
+def path_pose(routes, route, s):  # type: ignore[no-untyped-def]
+    """Pose on the path at `s` metres: x, y, yaw, curvature. Straight on beyond its end."""
+    first = routes.path_first[route]
+    count = routes.path_first[route + 1] - first
+    f = s / routes.path_step[route]
+    beyond = 0.0
+    if f > count - 1.001:
+        beyond = (f - (count - 1.001)) * routes.path_step[route]
+        f = count - 1.001
+    f = max(f, 0.0)
+    k = int(f)
+    f -= k
+    p = first + k
+    turn = routes.path_yaw[p + 1] - routes.path_yaw[p]
+    if abs(turn) > 3.0:
+        turn = math.atan2(math.sin(turn), math.cos(turn))
+    yaw = routes.path_yaw[p] + f * turn
+    x = routes.path_x[p] * (1.0 - f) + routes.path_x[p + 1] * f + beyond * math.cos(yaw)
+    y = routes.path_y[p] * (1.0 - f) + routes.path_y[p + 1] * f + beyond * math.sin(yaw)
+    return x, y, yaw, routes.path_curvature[p] * (1.0 - f) + routes.path_curvature[p + 1] * f
+
+
+@kernel
+def body_pose(routes, route, s, d, slope, second):  # type: ignore[no-untyped-def]
+    """Box centre and heading (x, y, yaw) of an ego that tracks the line at `s` with offset `d`.
+
+    The centre follows the line; the heading lags by the slip of the kinematic bicycle (`simulator.dynamics`).
+    """
+    x, y, yaw, curvature = path_pose(routes, route, s)
+    bend = line_curvature(curvature, d, slope, second)
+    slip = math.asin(min(max(REAR_AXLE * bend, -0.7), 0.7))
+    return x - math.sin(yaw) * d, y + math.cos(yaw) * d, yaw + math.atan(slope) - slip
+
+
+@kernel
+def line_curvature(curvature, d, slope, second):  # type: ignore[no-untyped-def]
+    """Curvature (1/m) of a line at offset `d` from a path of the given curvature."""
+    shrink = max(1.0 - curvature * d, 0.2)
+    return curvature / shrink + second / (1.0 + slope * slope)
+
+
+@kernel
+def prepare_coarse(sheet, routes, route, s, reach):  # type: ignore[no-untyped-def]
+    """Collect every eighth path point around `s`, for `to_path`."""
+    first = routes.path_first[route]
+    count = routes.path_first[route + 1] - first
+    step = routes.path_step[route]
+    low = max(int((s - _BEHIND) / step), 0)
+    high = min(int((s + reach) / step), count - 1)
+    n = min((high - low) // COARSE_STRIDE + 1, COARSE)
+    sheet.coarse_first[0] = low
+    sheet.coarse_first[1] = n
+    for k in range(n):
+        sheet.coarse_x[k] = routes.path_x[first + low + k * COARSE_STRIDE]
+        sheet.coarse_y[k] = routes.path_y[first + low + k * COARSE_STRIDE]
+
+
+@kernel
+def nearest_coarse(sheet, x, y):  # type: ignore[no-untyped-def]
+    """Path index of the coarse point nearest to (x, y)."""
+    best = 1e18
+    found = 0
+    for k in range(sheet.coarse_first[1]):
+        dx = sheet.coarse_x[k] - x
+        dy = sheet.coarse_y[k] - y
+        d2 = dx * dx + dy * dy
+        if d2 < best:
+            best = d2
+            found = k
+    return sheet.coarse_first[0] + found * COARSE_STRIDE
+
+
+@kernel
+def to_path(routes, route, hint, x, y):  # type: ignore[no-untyped-def]
+    """Project (x, y) on the path, walking from path index `hint` to the nearest place.
+
+    Returns (s, d, path yaw, index): metres, metres right of the path, rad, and the hint for a place near by.
+    """
+    first = routes.path_first[route]
+    last = routes.path_first[route + 1] - first - 1
+    k = min(max(hint, 0), last)
+    dx = routes.path_x[first + k] - x
+    dy = routes.path_y[first + k] - y
+    best = dx * dx + dy * dy
+    way = 1
+    for _ in range(2):
+        while 0 <= k + way <= last:
+            dx = routes.path_x[first + k + way] - x
+            dy = routes.path_y[first + k + way] - y
+            d2 = dx * dx + dy * dy
+            if d2 >= best:
+                break
+            best = d2
+            k += way
+        way = -1
+    p = first + min(k, last)
+    yaw = routes.path_yaw[p]
+    dx = x - routes.path_x[p]
+    dy = y - routes.path_y[p]
+    c = math.cos(yaw)
+    s = math.sin(yaw)
+    along = dx * c + dy * s
+    across = -dx * s + dy * c
+    # one Newton step for the bend between path points
+    half = routes.path_step[route]
+    if 0 < k < last:
+        along = min(max(along, -half), half)
+    bend = routes.path_curvature[p] * along
+    return k * routes.path_step[route] + along, across - 0.5 * bend * along, yaw + bend, k

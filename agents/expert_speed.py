@@ -1,0 +1,175 @@
+"""How fast: caps from limits, bends and halts; following; and the search for a speed profile that meets nobody.
+
+The rule of the search: take the acceleration that is wanted unless no safe way would be left afterwards. A safe way is to
+drive on, following whoever is ahead, or to brake to a stop; both are rolled out against the blocked stretches of the line
+(`agents.expert_space`). Gentle ways are tried before harsh ones.
+"""
+
+from __future__ import annotations
+
+import math
+
+from agents.expert_memory import CAP_METRES, CAPS, STEP_SECONDS, STEPS
+from agents.expert_path import line_at, line_curvature, path_pose
+from simulator.kernel import kernel
+from simulator.state import EGO
+
+FREE = 1e6
+BEND_ACCELERATION = 2.4  # m/s2 sideways
+COMFORT_BRAKE = 2.0  # m/s2 towards caps
+MAX_ACCELERATION = 2.2  # m/s2
+HURRY_ACCELERATION = 4.0  # m/s2, to get out of somebody's way
+HEADWAY = 0.9  # s
+STANDSTILL = 2.0  # m
+HARDEST_BRAKE = 7.5  # m/s2
+COMFORT_JERK = 4.0  # m/s3
+
+
+@kernel
+def set_caps(w, e, net, routes, sheet, trial):  # type: ignore[no-untyped-def]
+    """Speed caps along the line ahead: speed limits and bends, each reachable by gentle braking."""
+    r = w.route
+    first = routes.path_first[r]
+    last = routes.path_first[r + 1] - 1
+    step = routes.path_step[r]
+    sheet.cap_start[0] = w.path_s
+    limit = 0.0
+    for k in range(CAPS):
+        s = w.path_s + k * CAP_METRES
+        p = min(first + int(s / step), last)
+        lane = routes.path_lane[p]
+        if lane >= 0:
+            limit = net.lane_speed_limit[lane]
+        elif limit == 0.0:
+            limit = 8.0
+        offset, slope, second = line_at(e, sheet, trial, s, w.path_s)
+        bend = abs(line_curvature(routes.path_curvature[p], offset, slope, second))
+        cap = limit
+        if bend > 0.002:
+            cap = min(cap, math.sqrt(BEND_ACCELERATION / bend))
+        sheet.cap[k] = cap
+    for k in range(CAPS - 2, -1, -1):
+        cap = math.sqrt(sheet.cap[k + 1] * sheet.cap[k + 1] + 2.0 * COMFORT_BRAKE * CAP_METRES)
+        if cap < sheet.cap[k]:
+            sheet.cap[k] = cap
+
+
+@kernel
+def cap_at(sheet, s):  # type: ignore[no-untyped-def]
+    """Speed allowed at `s`, m/s; a halt counts as a cap, too."""
+    f = min(max((s - sheet.cap_start[0]) / CAP_METRES, 0.0), CAPS - 1.001)
+    k = int(f)
+    f -= k
+    cap = sheet.cap[k] * (1.0 - f) + sheet.cap[k + 1] * f
+    left = sheet.stop[0] - s
+    if left < 60.0:
+        cap = min(cap, math.sqrt(2.0 * COMFORT_BRAKE * max(left, 0.0)))
+    return cap
+
+
+@kernel
+def follow(speed, wanted, gap, leader_speed, keep):  # type: ignore[no-untyped-def]
+    """Intelligent Driver Model (Treiber et al. 2000) with the expert's numbers, without its free term; m/s2."""
+    closing = speed * (speed - leader_speed) / (2.0 * math.sqrt(MAX_ACCELERATION * 2.5))
+    desired = keep + max(speed * HEADWAY + closing, 0.0)
+    ratio = desired / max(gap, 0.1)
+    return max(MAX_ACCELERATION * (1.0 - ratio * ratio), -HARDEST_BRAKE)
+
+
+@kernel
+def wanted_acceleration(w, sheet):  # type: ignore[no-untyped-def]
+    """Acceleration that caps, halts and present leaders ask for, m/s2."""
+    s = w.path_s
+    speed = w.speed[EGO]
+    cap = cap_at(sheet, s + 0.15 * speed)
+    acceleration = min(max((cap - speed) / 0.5, -4.5), MAX_ACCELERATION)
+    for m in range(sheet.busy_count[0]):
+        if sheet.busy_keep[0, m] >= 0.0 and sheet.busy_low[0, m] >= s - 0.5 and sheet.busy_low[0, m] < s + 80.0:
+            gap = sheet.busy_low[0, m] - s
+            acceleration = min(
+                acceleration, follow(speed, cap, gap, sheet.busy_speed[0, m], sheet.busy_keep[0, m])
+            )
+    return acceleration
+
+
+@kernel
+def roll(sheet, s, speed, first, tail, drive_on, steps):  # type: ignore[no-untyped-def]
+    """Roll the ego along its line: one step with acceleration `first`, then on.
+
+    With `drive_on` it then drives as it would, accelerating by at most `tail`; otherwise it brakes with `tail` < 0.
+    Returns (first step at which it is in a blocked stretch, or `steps`; metres along the path at the end; speed there).
+    """
+    acceleration = first
+    for k in range(1, steps):
+        if k > 1:
+            acceleration = tail
+            if drive_on:
+                acceleration = min(tail, max((cap_at(sheet, s + 0.25 * speed) - speed) / 0.5, -3.0))
+                for m in range(sheet.busy_count[k - 1]):
+                    low = sheet.busy_low[k - 1, m]
+                    if low >= s and sheet.busy_keep[k - 1, m] >= 0.0 and low < s + 60.0:
+                        following = follow(speed, 0.0, low - s, sheet.busy_speed[k - 1, m], 1.0)
+                        acceleration = min(acceleration, max(following, -4.0))
+        after = max(speed + acceleration * STEP_SECONDS, 0.0)
+        s += 0.5 * (speed + after) * STEP_SECONDS
+        speed = after
+        for m in range(sheet.busy_count[k]):
+            if sheet.busy_low[k, m] < s < sheet.busy_high[k, m]:
+                return k, s, speed
+    return steps, s, speed
+
+
+@kernel
+def is_safe(sheet, s, speed, first, hurry, brake):  # type: ignore[no-untyped-def]
+    """True when, after one step with `first`, driving on (up to `hurry`) or braking with `brake` meets nobody."""
+    k, end, left = roll(sheet, s, speed, first, hurry, True, STEPS)
+    if k == STEPS:
+        return True
+    k, end, left = roll(sheet, s, speed, first, -brake, False, STEPS)
+    return k == STEPS
+
+
+@kernel
+def safe_acceleration(sheet, s, speed, wanted):  # type: ignore[no-untyped-def]
+    """The highest acceleration up to `wanted` after which a safe way is left, m/s2."""
+    if is_safe(sheet, s, speed, wanted, MAX_ACCELERATION, 2.5):
+        return wanted
+    for harshness in range(3):
+        brake = 2.5 if harshness == 0 else 4.5 if harshness == 1 else HARDEST_BRAKE
+        hurry = MAX_ACCELERATION if harshness == 0 else HURRY_ACCELERATION
+        upper = wanted
+        trial = wanted if harshness > 0 else wanted - 0.8
+        while trial > -brake - 1.0:
+            trial = max(trial, -brake)
+            if is_safe(sheet, s, speed, trial, hurry, brake):
+                for _ in range(3):  # between the last unsafe and the first safe one
+                    middle = 0.5 * (trial + upper)
+                    if is_safe(sheet, s, speed, middle, hurry, brake):
+                        trial = middle
+                    else:
+                        upper = middle
+                return trial
+            upper = trial
+            trial -= 0.8
+        if harshness > 0:
+            # out of the way ahead
+            k, end, left = roll(sheet, s, speed, HURRY_ACCELERATION, HURRY_ACCELERATION, True, STEPS)
+            if k == STEPS:
+                return HURRY_ACCELERATION
+    # nothing is safe: whatever meets somebody last
+    brake_until, end, left = roll(sheet, s, speed, -HARDEST_BRAKE, -HARDEST_BRAKE, False, STEPS)
+    drive_until, end, left = roll(sheet, s, speed, wanted, HURRY_ACCELERATION, True, STEPS)
+    if drive_until > brake_until + 2:
+        return min(wanted, MAX_ACCELERATION) if wanted > 0.0 else wanted
+    return -HARDEST_BRAKE
+
+
+@kernel
+def smooth(e, acceleration):  # type: ignore[no-untyped-def]
+    """Limit the jerk of gentle driving; harsh braking comes at once."""
+    step = COMFORT_JERK * 0.05
+    if acceleration < -3.2:
+        e.acceleration = acceleration
+    else:
+        e.acceleration = min(max(acceleration, e.acceleration - 2.5 * step), e.acceleration + step)
+    return e.acceleration
