@@ -14,7 +14,7 @@ from simulator.state import EGO, Behaviour
 _TRACK = int(Behaviour.TRACK)
 _HOLD = int(Behaviour.HOLD)
 _STANDING = 0.001  # m/s at or below which an arrival never happens
-_JUST = 1e-6  # s; a wait ends in the first tick after its time
+_JUST = 1e-6  # s; the official clock runs a hair fast, so that 100 ticks are more than 5 s
 
 
 @kernel
@@ -38,7 +38,7 @@ def holds(w, d, net, routes, scripts, live, strand, pc):  # type: ignore[no-unty
         if d.phase[live, strand] == 0:
             d.phase[live, strand] = 1
             d.drawn[live, strand] = number[0] if number[0] == number[1] else uniform(w, number[0], number[1])
-        return w.time - d.began[live, strand] > d.drawn[live, strand] + _JUST
+        return w.time - d.began[live, strand] > d.drawn[live, strand] - _JUST
     if op == Op.NEAR_PLACE:
         return ego_distance(w, number[0], number[1], number[2]) < number[3]
     if op == Op.AWAY_FROM:
