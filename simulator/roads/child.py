@@ -1,7 +1,7 @@
 """Run a function in a child process, because CARLA's map parser can take the whole process down on bad input.
 
-The function is named as `package.module:function`, takes and returns a dict of numpy arrays, JSON-able scalars, strings and
-lists. Nothing is pickled: arrays travel as `.npz`, the rest as JSON.
+The function is named as `package.module:function`, takes and returns a dict of numpy arrays, JSON-able scalars, strings
+and lists. Nothing is pickled: arrays travel as `.npz`, the rest as JSON.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def call_in_child(function: str, payload: Payload, *, what: str, timeout: float 
 
 def write_payload(stem: Path, payload: Payload) -> None:
     """Write `stem.npz` and `stem.json`."""
-    np.savez(stem.with_suffix(".npz"), **{k: v for k, v in payload.items() if isinstance(v, np.ndarray)})
+    arrays: dict[str, Any] = {k: v for k, v in payload.items() if isinstance(v, np.ndarray)}
+    np.savez(stem.with_suffix(".npz"), **arrays)
     rest = {k: v for k, v in payload.items() if not isinstance(v, np.ndarray)}
     stem.with_suffix(".json").write_text(json.dumps(rest), encoding="utf-8")
 

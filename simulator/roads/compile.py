@@ -35,6 +35,8 @@ STRAIGHT_LIMIT = math.radians(28.0)  # a junction lane that bends less goes stra
 
 _GRID_CELL = 4.0  # metres
 _MAX_CELLS = 4_000_000
+_WIDEST_GAP = 1.0  # metres between a lane's end and its successor's begin
+_MOST_GAPS = 10  # warnings of gaps
 _CURVATURE_WINDOW = 2.0  # metres to either side over which curvature is taken
 _BEND_ACCELERATION = 2.0  # m/s2 sideways that traffic accepts
 _BEND_BRAKE = 1.5  # m/s2 before a bend
@@ -88,7 +90,7 @@ def compile_town(text: str, what: str) -> tuple[RoadArrays, dict[str, Any]]:
         "light_ids": light_ids,
         "stop_ids": stop_ids,
         "geo_reference": list(geo_reference(document)),
-        "warnings": [*warnings, *signal_warnings],
+        "warnings": [*warnings, *_gaps(arrays), *signal_warnings],
     }
     return RoadArrays(**{name: arrays[name] for name in RoadArrays._fields}), names
 
@@ -249,6 +251,20 @@ def _turns_and_speeds(arrays: dict[str, np.ndarray], facts: MapFacts) -> dict[st
             known = [speed[k] for k in before if not math.isnan(speed[k])]
             speed[lane] = known[0] if known else math.nan
     return {"lane_turn": turn, "lane_speed_limit": np.where(np.isnan(speed), DEFAULT_SPEED_LIMIT, speed)}
+
+
+def _gaps(arrays: dict[str, np.ndarray]) -> list[str]:
+    """Warnings of driving lanes that do not begin where the lane before them ends."""
+    first, links = arrays["lane_first"], arrays["succ_lane"]
+    lane = np.repeat(np.arange(len(first) - 1), np.diff(arrays["succ_first"]))
+    end, begin = first[lane + 1] - 1, first[links]
+    gap = np.hypot(*(arrays[f"point_{k}"][end] - arrays[f"point_{k}"][begin] for k in "xy"))
+    wide = np.flatnonzero((gap > _WIDEST_GAP) & (arrays["lane_type"][lane] == LaneType.DRIVING))
+    return [
+        f"road {arrays['lane_road'][lane[k]]}, lane {arrays['lane_id'][lane[k]]}: ends {gap[k]:.1f} m from where "
+        f"road {arrays['lane_road'][links[k]]}, lane {arrays['lane_id'][links[k]]} goes on; check their contactPoint"
+        for k in wide[:_MOST_GAPS]
+    ]
 
 
 def _chain(arrays: dict[str, np.ndarray], lane: int, name: str) -> list[int]:

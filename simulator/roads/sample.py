@@ -140,7 +140,7 @@ def _key(waypoint: Any) -> Key:
 
 
 def _links(waypoint: Any, direction: str, edge: float, known: set[Key]) -> list[Key]:
-    """Lanes that follow (`next`) or lead to (`previous`) a waypoint `edge` metres from its lane's end, in CARLA's order.
+    """Lanes that follow (`next`) or lead to (`previous`) a waypoint `edge` metres from a lane's end, in CARLA's order.
 
     Lanes too short to be known are passed over.
     """

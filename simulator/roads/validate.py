@@ -1,12 +1,13 @@
 """Checks of an OpenDRIVE text before CARLA's parser sees it.
 
 The parser ends the process on some defects, raises without a place on others, and silently reads another map on the
-rest. Here every defect is found beforehand, all of them together, each with file, line, element and mend. What CARLA makes
-of each was found by feeding it malformed maps (`tests/bad_maps.py` keeps one of every kind).
+rest. Here every defect is found beforehand, all of them together, each with file, line, element and mend. What CARLA
+makes of each was found by feeding it malformed maps (`tests/bad_maps.py` keeps one of every kind).
 """
 
 from __future__ import annotations
 
+import math
 import re
 from xml.etree.ElementTree import Element
 
@@ -75,6 +76,7 @@ def _read_roads(report: Report, root: Element) -> dict[int, RoadNode]:
         length = report.number(element, "length", where)
         if length is not None and length <= 0.0:
             report.defect(element, where, f"length {length:g} is not positive", "write the length of its geometries")
+            length = math.inf
         if number is None or length is None:
             continue
         if number in roads:
@@ -174,15 +176,18 @@ def _check_lanes(report: Report, road: RoadNode) -> None:
         before = s
         lanes = _read_lanes(report, section, where)
         road.sections.append(SectionNode(section, s, lanes, where))
-    ends = [*(section.s for section in road.sections[1:]), road.length]
-    for node, end in zip(road.sections, ends):
+    for node in road.sections:
         for lane_id, lane in node.lanes.items():
             if lane_id != 0:
-                _check_lane(report, lane, lane_id, f"{node.where}, lane {lane_id}", max(end - node.s, 0.0))
+                _check_lane(report, lane, f"{node.where}, lane {lane_id}")
 
 
 def _read_lanes(report: Report, section: Element, where: str) -> dict[int, Element]:
     lanes: dict[int, Element] = {}
+    for tag in ("left", "center", "right"):
+        for again in section.findall(tag)[1:]:
+            wrong = f"a second <{tag}>, which CARLA does not read"
+            report.defect(again, where, wrong, f"move its lanes to the first <{tag}>")
     for side in section:
         for lane in side.findall("lane") if side.tag in ("left", "center", "right") else ():
             text = lane.get("id") or ""
@@ -210,19 +215,19 @@ def _read_lanes(report: Report, section: Element, where: str) -> dict[int, Eleme
     return lanes
 
 
-def _check_lane(report: Report, lane: Element, number: int, where: str, length: float) -> None:
+def _check_lane(report: Report, lane: Element, where: str) -> None:
     kind = lane.get("type")
     if kind not in _LANE_TYPES:
         wrong = f'CARLA does not know lane type "{kind}" and reads it as none'
         report.warn(lane, where, wrong, "use driving where vehicles drive")
-    _check_width(report, lane, where, length)
+    _check_width(report, lane, where)
     if kind == "driving":
         _check_marks(report, lane, where)
     for speed in lane.findall("speed"):
         _check_speed(report, speed, where)
 
 
-def _check_width(report: Report, lane: Element, where: str, length: float) -> None:
+def _check_width(report: Report, lane: Element, where: str) -> None:
     widths = lane.findall("width")
     kind = lane.get("type")
     if not widths:

@@ -34,7 +34,7 @@ class Report:
         self._warnings[wrong] = (first, count + 1)
 
     def number(self, element: Element, name: str, where: str, default: float | None = None) -> float | None:
-        """A finite number from an attribute, or None after reporting the defect; `default` stands in for a missing one."""
+        """A finite number from an attribute (`default` where it is missing), or None after reporting the defect."""
         text = element.get(name)
         if text is None and default is not None:
             return default
