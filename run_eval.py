@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import sys
@@ -13,7 +14,7 @@ from evaluation.options import (
     EXIT_INPUT,
     EXIT_INTERRUPTED,
     EXIT_OK,
-    ListOptions,
+    Options,
     ReportOptions,
     RunOptions,
     parse_options,
@@ -32,27 +33,34 @@ def main(arguments: Sequence[str] | None = None, *, driver: str | None = None) -
     options = parse_options(arguments)
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        match options:
-            case RunOptions():
-                from evaluation import runner
-
-                command = shlex.join(["python", sys.argv[0], *arguments])
-                return runner.run(options, command, driver=driver or runner.DRIVER)
-            case ReportOptions():
-                return _report(options)
-            case ListOptions():
-                from evaluation import listing
-
-                listing.show(options)
-                return EXIT_OK
+        code = _carry_out(options, shlex.join(["python", sys.argv[0], *arguments]), driver)
+        sys.stdout.flush()
+        return code
     except RouteGymError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_INPUT
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader, such as `head`, has enough. What is still to be flushed at exit has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+def _carry_out(options: Options, command: str, driver: str | None) -> int:
+    if isinstance(options, RunOptions):
+        from evaluation import runner
+
+        return runner.run(options, command, driver=driver or runner.DRIVER)
+    if isinstance(options, ReportOptions):
+        return _report(options)
+    from evaluation import listing
+
+    listing.show(options)
+    return EXIT_OK
 
 
 def _report(options: ReportOptions) -> int:

@@ -223,7 +223,7 @@ def _conclude(console: Console, folder: Path, plan: RunPlan, results: Sequence[R
         say(console, f"  ... and {len(crashed) - 10} more; see summary.json")
     noted = [result for result in results if result.notes and result not in crashed]
     if noted:
-        say(console, f"{len(noted)} routes have notes, all in summary.json; the first: {noted[0].notes[0]}")
+        say(console, f"routes with notes: {len(noted)}, see summary.json; the first: {noted[0].notes[0]}")
     names = sorted(path.name for path in folder.glob("*.json"))
     say(console, f"results in {folder}: {', '.join(names)}, {LEDGER_NAME}, logs")
     for synthetic, name in ((False, REAL_FILE), (True, SYNTHETIC_FILE)):

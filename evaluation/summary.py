@@ -132,7 +132,7 @@ def say(console: Console, text: str) -> None:
 
 
 def print_summary(console: Console, title: str, results: Sequence[RouteResult]) -> None:
-    """A table a block: a row a scenario type, and the totals."""
+    """A table a block: a row a scenario type, and the totals (driving score, success rate, route completion)."""
     for block in blocks_of(results):
         rows = [result for result in results if result.synthetic == (block.maps == SYNTHETIC)]
         console.print(_table(f"{title}, {block.maps}", rows, block))
@@ -142,7 +142,7 @@ def print_summary(console: Console, title: str, results: Sequence[RouteResult]) 
 def _table(title: str, results: Sequence[RouteResult], block: Block) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("scenario type", no_wrap=True)
-    for name in ("routes", "driving score", "success %", "completion %", "penalty"):
+    for name in ("routes", "DS", "SR %", "RC %", "penalty"):
         table.add_column(name, justify="right")
     for kind in sorted({result.scenario_type for result in results}):
         group = [result for result in results if result.scenario_type == kind]

@@ -364,6 +364,12 @@ def test_lists_show_towns_agents_and_routes(mixed_routes, capsys):
     assert "ParkedObstacle" in output
 
 
+def test_a_reader_that_has_enough_is_no_error():
+    command = f"{sys.executable} run_eval.py list scenarios | head -n 1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_help_tells_options_and_exit_codes(capsys):
     with pytest.raises(SystemExit) as caught:
         run_eval.main(["--help"])
