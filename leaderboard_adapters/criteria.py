@@ -1,6 +1,6 @@
 """The leaderboard's criteria as kernels: judge a running route tick by tick (BENCH2DRIVE.md 2).
 
-Per tick, somebody above moves the world, lets `update_weather` and the scenarios act, then calls `update_criteria` once.
+Per tick, somebody above moves the world, lets the scenarios act, calls `update_weather`, then `update_criteria` once.
 Its order is that of the official tree:
 
 | # | criterion | ends the route |
@@ -17,10 +17,11 @@ Its order is that of the official tree:
 | 9 | criteria of scenarios: yield, scenario timeout, second CollisionTest | |
 | 10 | route timeout | at once |
 
-A criterion that ends the route does not keep those after it from judging the same tick. `finished` then holds a `RouteEnd`,
-all closing entries are booked, and further calls change nothing.
+A criterion that ends the route does not keep those after it from judging the same tick. `finished` then holds a
+`RouteEnd`, all closing entries are booked, and further calls change nothing.
 
-Arguments everywhere: `w` one WORLD record, `c` its CRITERIA, `switches` its SWITCHES, `net` RoadArrays, `routes` RouteArrays.
+Arguments everywhere: `w` one WORLD record, `c` its CRITERIA, `switches` its SWITCHES, `net` RoadArrays,
+`routes` RouteArrays.
 """
 
 from __future__ import annotations

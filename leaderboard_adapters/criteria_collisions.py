@@ -41,7 +41,10 @@ def note_contacts(w, c):  # type: ignore[no-untyped-def]
 
 @kernel
 def note_contact(w, c, slot, test):  # type: ignore[no-untyped-def]
-    """Book one contact, unless it is another moment of a collision already booked. Negative slots: `MAP_GEOMETRY` etc."""
+    """Book one contact, unless it is another moment of a collision already booked.
+
+    `slot` of the partner, or `MAP_GEOMETRY`, or `UNCLASSIFIED`.
+    """
     partner = w.actor_id[slot] if slot >= 0 else 0
     if c.hit_id[test] == partner:
         return

@@ -1,9 +1,15 @@
-"""Booking events in a CRITERIA record."""
+"""Booking events in a CRITERIA record, and what they cost."""
 
 from __future__ import annotations
 
+import numpy as np
+
 from leaderboard_adapters.criteria_state import MAX_EVENTS, MAX_SPEED_EVENTS, MIN_SPEED
+from leaderboard_adapters.records import INFRACTION_NAMES
+from leaderboard_adapters.scores import PENALTY_FACTORS
 from simulator.kernel import kernel
+
+_FACTORS = np.array([PENALTY_FACTORS.get(name, 1.0) for name in INFRACTION_NAMES])
 
 
 @kernel
@@ -36,3 +42,15 @@ def add_speed_event(c, percent):  # type: ignore[no-untyped-def]
     c.speed_tick[n] = c.tick
     c.speed_percent[n] = percent
     c.num_speed_events = n + 1
+
+
+@kernel
+def penalty_so_far(c):  # type: ignore[no-untyped-def]
+    """Penalty factor 0..1 of all that is booked, unrounded: `scores.penalty` for kernels, such as rewards."""
+    penalty = 1.0
+    for code in range(_FACTORS.shape[0]):
+        for _ in range(c.counts[code]):
+            penalty *= _FACTORS[code]
+    if c.wrong_distance > 0.0:
+        penalty *= 1.0 - c.wrong_distance / c.driven_distance
+    return penalty

@@ -1,11 +1,11 @@
 """What the leaderboard's criteria know about a running route: one record a world.
 
-`empty_criteria(B)` stands beside `empty_worlds(B)` and `empty_switches(B)`; together they are the whole state of B routes,
-and copying the records copies the routes, events included.
+`empty_criteria(B)` stands beside `empty_worlds(B)` and `empty_switches(B)`; copying the records copies the routes,
+events included.
 
 An event is one entry of an infraction list. Its code is the index of that list in `INFRACTION_NAMES`.
-Two lists are kept apart: the share of lane excursions is one running value (`wrong_distance / driven_distance`), and the
-min-speed entries have a buffer of their own, because every route has about twenty.
+Two lists are kept apart: the share of lane excursions is one running value (`wrong_distance / driven_distance`), and
+the min-speed entries have a buffer of their own, because every route has about twenty.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from leaderboard_adapters.scores import TICK_CAP
 MAX_EVENTS = 64
 MAX_SPEED_EVENTS = 32  # at most one each twentieth of the route, and two when it ends
 
-#: Seconds of one tick as the official game clock adds them up: CARLA sends the step as float32, a little more than 0.05,
-#: so that 1200 ticks are more than 60 s and 100 ticks more than 5 s.
+#: Seconds of one tick as the official game clock adds them up: CARLA sends the step as float32, a little more than
+#: 0.05, so that 1200 ticks are more than 60 s and 100 ticks more than 5 s.
 TICK_STEP = float(np.float32(0.05))
 
 ROUTE_SECONDS = 300.0  # s of game time that a route may take, to which its progress adds
@@ -45,7 +45,7 @@ ROUTE_TIMEOUT = INFRACTION_NAMES.index("route_timeout")
 
 
 class RouteEnd(IntEnum):
-    """What ended a route (BENCH2DRIVE.md 2.4). Those up to TIMED_OUT are ends of the official tree, the rest exceptions."""
+    """What ended a route (BENCH2DRIVE.md 2.4): up to TIMED_OUT the official tree itself, from there on an exception."""
 
     RUNNING = 0
     COMPLETED = 1

@@ -80,7 +80,7 @@ def is_night_now(w):  # type: ignore[no-untyped-def]
 
 @kernel
 def update_headlights(w, c):  # type: ignore[no-untyped-def]
-    """At night the ego and the scenarios' vehicles near it have their lights on; those of flows and traffic stay as they are."""
+    """At night the ego and the scenarios' vehicles near it have their lights on; flows and traffic stay as they are."""
     if not is_night_now(w):
         if c.night == 1:
             c.night = 0

@@ -122,7 +122,7 @@ def build_result(
     route_score, penalty, composed = route_scores(route_completed(record), infractions)
     lost = int(record["events_lost"])
     if lost:
-        notes = (*notes, f"{lost} more infractions than a world record holds are not listed; the penalty is 0 anyway")
+        notes = (*notes, f"{lost} more infractions are not listed; a world record holds no more")
     return RouteResult(
         route_id=f"{route.name}_rep{repetition}",
         scenario_name=route.scenarios[0].name if route.scenarios else "",

@@ -7,8 +7,8 @@ Seen from above, CARLA's frame (x east, y south), metres:
     y +1.75   -> lane -1 (road 1)         lane (road 2)       lane -1 (road 3) ->        the route
     y +4.75   -> parking, lane -2 (road 1)                    parking, lane -2 (road 3)
 
-Lanes are 3.5 m wide, parking lanes 2.5 m. A traffic light rules the entry of the junction from the west (line at x = 199),
-another one, 8 m further on, has its line inside. A stop sign lies on the eastbound lane at x = 300.
+Lanes are 3.5 m wide, parking lanes 2.5 m. A traffic light rules the entry of the junction from the west (line at
+x = 199), another one, 8 m further on, has its line inside. A stop sign lies on the eastbound lane at x = 300.
 """
 
 from __future__ import annotations
