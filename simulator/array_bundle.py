@@ -54,7 +54,7 @@ class ArrayBundle:
         """
         self._arrays = arrays
         names: Sequence[str] = arrays._fields
-        values = [np.ascontiguousarray(a) for a in arrays]
+        values = [_for_kernels(a) for a in arrays]
         self._kept = values
         self._table = np.zeros((len(values), _WORDS), np.int64)
         for row, value in zip(self._table, values, strict=True):
@@ -72,6 +72,12 @@ class ArrayBundle:
 
     def __reduce__(self) -> tuple[type[ArrayBundle], tuple[Any]]:
         return (ArrayBundle, (self._arrays,))
+
+
+def _for_kernels(array: np.ndarray) -> np.ndarray:
+    """C-contiguous, integers as int64: with one integer type every kernel is compiled once."""
+    dtype = np.int64 if array.dtype.kind in "iub" else array.dtype
+    return np.ascontiguousarray(array, dtype=dtype)
 
 
 T = TypeVar("T")

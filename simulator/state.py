@@ -4,6 +4,7 @@
 `float64[B, A]`. Inside a kernel, `w = worlds[b]` is one world and `w.x[i]` one actor's x. Copying a record copies the world.
 
 Frame: CARLA's (x forward/east, y right/south, z up), metres, radians, seconds. Slot 0 is the ego vehicle.
+Integers are int64 throughout: one integer type means one compiled version of each kernel.
 """
 
 from __future__ import annotations
@@ -87,11 +88,11 @@ SPECIAL = int(VehicleLight.SPECIAL1 | VehicleLight.SPECIAL2)
 #: Fields of an actor slot.
 ACTOR_FIELDS: tuple[tuple[str, type], ...] = (
     # identity
-    ("kind", np.int8),  # Kind; NONE = free slot
-    ("role", np.int8),  # Role
-    ("blueprint", np.int32),
-    ("actor_id", np.int32),  # unique in the episode, as in infraction messages
-    ("hidden", np.int8),  # 1: spawned but out of the world (CARLA scenarios park actors underground)
+    ("kind", np.int64),  # Kind; NONE = free slot
+    ("role", np.int64),  # Role
+    ("blueprint", np.int64),
+    ("actor_id", np.int64),  # unique in the episode, as in infraction messages
+    ("hidden", np.int64),  # 1: spawned but out of the world (CARLA scenarios park actors underground)
     ("half_length", np.float64),
     ("half_width", np.float64),
     ("half_height", np.float64),
@@ -113,18 +114,18 @@ ACTOR_FIELDS: tuple[tuple[str, type], ...] = (
     ("throttle", np.float64),  # 0..1
     ("brake", np.float64),  # 0..1
     ("steer", np.float64),  # -1..1, right positive
-    ("hand_brake", np.int8),
-    ("reverse", np.int8),
+    ("hand_brake", np.int64),
+    ("reverse", np.int64),
     # nearest driving lane
-    ("lane", np.int32),  # lane index, -1 off the map
+    ("lane", np.int64),  # lane index, -1 off the map
     ("lane_s", np.float64),  # metres
     ("lane_offset", np.float64),  # metres, right positive
     # driver
-    ("behaviour", np.int8),  # Behaviour
-    ("driver_flags", np.int32),  # DriverFlag
+    ("behaviour", np.int64),  # Behaviour
+    ("driver_flags", np.int64),  # DriverFlag
     ("target_speed", np.float64),  # m/s wanted
     ("desired_offset", np.float64),  # m, lateral place wanted on its lane or track, right positive
-    ("track", np.int32),  # index of the polyline it follows, -1 none
+    ("track", np.int64),  # index of the polyline it follows, -1 none
     ("track_s", np.float64),  # metres along it
     ("acceleration", np.float64),  # m/s2 wanted by its driver this tick
     ("travelled", np.float64),  # metres since its behaviour was set
@@ -132,60 +133,60 @@ ACTOR_FIELDS: tuple[tuple[str, type], ...] = (
     ("headway", np.float64),  # s, IDM time gap
     ("speed_factor", np.float64),  # share of the speed limit it likes
     ("waiting", np.float64),  # s it has stood at a junction
-    ("stopped_at_sign", np.int8),  # 1: has made its stop, may go when free
-    ("changing_lane", np.int8),  # -1 left, +1 right, 0 not
-    ("junction_lane", np.int32),  # junction lane it is on or will take next within sight, -1 none
+    ("stopped_at_sign", np.int64),  # 1: has made its stop, may go when free
+    ("changing_lane", np.int64),  # -1 left, +1 right, 0 not
+    ("junction_lane", np.int64),  # junction lane it is on or will take next within sight, -1 none
     ("junction_distance", np.float64),  # m to the start of that lane, negative on it
     # looks
-    ("lights", np.int32),  # VehicleLight bits
-    ("door", np.int8),  # 0 closed, else 1 + CARLA door index
+    ("lights", np.int64),  # VehicleLight bits
+    ("door", np.int64),  # 0 closed, else 1 + CARLA door index
     # ownership
-    ("scenario", np.int32),  # index of the scenario (within its route) that owns it, -1 none
+    ("scenario", np.int64),  # index of the scenario (within its route) that owns it, -1 none
 )
 
 WORLD = np.dtype(
     [(name, kind, (MAX_ACTORS,)) for name, kind in ACTOR_FIELDS]
     + [
-        ("plan", np.int32, (MAX_ACTORS, MAX_PLAN)),  # lanes ahead of a traffic vehicle, -1 where undecided
+        ("plan", np.int64, (MAX_ACTORS, MAX_PLAN)),  # lanes ahead of a traffic vehicle, -1 where undecided
         # world
-        ("route", np.int32),  # index into RouteArrays
+        ("route", np.int64),  # index into RouteArrays
         ("seed", np.int64),
         ("rng", np.uint64),  # state of the world's random draws
-        ("tick", np.int32),
+        ("tick", np.int64),
         ("time", np.float64),  # s
-        ("num_slots", np.int32),  # slots in use are below this
-        ("next_actor_id", np.int32),
+        ("num_slots", np.int64),  # slots in use are below this
+        ("next_actor_id", np.int64),
         ("weather", np.float64, (14,)),  # scenarios/weather.py lists the fields
         # ego on its route
         ("path_s", np.float64),  # m along the drivable path, projection of the ego
         ("path_offset", np.float64),  # m, right positive
         # contacts of the ego in this tick
-        ("num_contacts", np.int32),
-        ("contact_slot", np.int32, (MAX_CONTACTS,)),
+        ("num_contacts", np.int64),
+        ("contact_slot", np.int64, (MAX_CONTACTS,)),
         ("contact_impulse", np.float64, (MAX_CONTACTS,)),  # m/s of speed change of the ego
-        ("other_contacts", np.int32),  # pairs of other actors in contact since reset
+        ("other_contacts", np.int64),  # pairs of other actors in contact since reset
         # traffic lights
-        ("light_state", np.int8, (MAX_LIGHTS,)),  # LightState
-        ("group_phase", np.int16, (MAX_GROUPS,)),
+        ("light_state", np.int64, (MAX_LIGHTS,)),  # LightState
+        ("group_phase", np.int64, (MAX_GROUPS,)),
         ("group_time", np.float64, (MAX_GROUPS,)),  # s since the phase began
-        ("group_frozen", np.int8, (MAX_GROUPS,)),  # 1: a scenario holds its lights
+        ("group_frozen", np.int64, (MAX_GROUPS,)),  # 1: a scenario holds its lights
         # background traffic: settings (BENCH2DRIVE.md 1.8) and commands (1.6)
-        ("bg_enabled", np.int8),
+        ("bg_enabled", np.int64),
         ("bg_spawn_dist", np.float64),  # m, pitch of vehicles on the ego's road
         ("bg_extra_space", np.float64),  # m, added to the space ahead of the ego
         ("bg_max_speed", np.float64),  # m/s cap, 0 off
-        ("bg_front_stopped", np.int8),
-        ("bg_back_stopped", np.int8),
-        ("bg_opposite_active", np.int8),
+        ("bg_front_stopped", np.int64),
+        ("bg_back_stopped", np.int64),
+        ("bg_opposite_active", np.int64),
         ("bg_opposite_dist", np.float64),  # m, pitch of oncoming vehicles
         ("bg_opposite_source", np.float64),  # m ahead of the ego where they appear
-        ("bg_route_sources", np.int8),  # 1: sources on the ego's road are on
-        ("bg_entries_stopped", np.int8),  # 1: vehicles on junction entries other than the route's stand
-        ("bg_clear_junction", np.int32),  # junction kept free of background vehicles, -1 none
-        ("bg_keep_behind", np.int8),  # 1: nobody passes the ego before the junction
-        ("num_closed", np.int32),
-        ("closed_lane", np.int32, (MAX_MARKS,)),  # lanes (with all of their road's sections) without background vehicles
-        ("bg_junction", np.int32),  # index of the junction on the route that has been populated, -1 none yet
+        ("bg_route_sources", np.int64),  # 1: sources on the ego's road are on
+        ("bg_entries_stopped", np.int64),  # 1: vehicles on junction entries other than the route's stand
+        ("bg_clear_junction", np.int64),  # junction kept free of background vehicles, -1 none
+        ("bg_keep_behind", np.int64),  # 1: nobody passes the ego before the junction
+        ("num_closed", np.int64),
+        ("closed_lane", np.int64, (MAX_MARKS,)),  # lanes (with all of their road's sections) without background vehicles
+        ("bg_junction", np.int64),  # index of the junction on the route that has been populated, -1 none yet
         ("bg_timer", np.float64, (4,)),  # scratch of the background kernels
     ],
     align=True,
