@@ -62,78 +62,78 @@ class RouteEnd(IntEnum):
 
 CRITERIA = np.dtype(
     [
-        ("tick", np.int32),  # ticks judged since reset
-        ("tick_cap", np.int32),  # the route ends in the tick after this one; 0 never
-        ("finished", np.int8),  # RouteEnd
+        ("tick", np.int64),  # ticks judged since reset
+        ("tick_cap", np.int64),  # the route ends in the tick after this one; 0 never
+        ("finished", np.int64),  # RouteEnd
         # what the data provider last cached: the ego at the end of the tick before, which collisions refer to
         ("cached_x", np.float64),  # m
         ("cached_y", np.float64),
         ("cached_z", np.float64),
         ("cached_speed", np.float64),  # m/s, planar
         # RouteCompletionTest, MinimumSpeedRouteTest: the furthest point of the traced route that the ego has passed
-        ("route_index", np.int32),
+        ("route_index", np.int64),
         ("route_percent", np.float64),  # of the route's length at that point, unrounded
-        ("completed", np.int8),  # 1: reached the end; the next tick ends the route
+        ("completed", np.int64),  # 1: reached the end; the next tick ends the route
         ("speed_start", np.float64),  # m along the route where the running checkpoint began
         ("speed_traffic", np.float64),  # m/s, sum over ticks of the mean speed of background vehicles
         ("speed_ego", np.float64),  # m/s, sum over the same ticks
-        ("speed_ticks", np.int32),
+        ("speed_ticks", np.int64),
         # OutsideRouteLanesTest (and the route timeout, which advances alike)
-        ("lane_index", np.int32),  # point of the traced route
+        ("lane_index", np.int64),  # point of the traced route
         ("driven_distance", np.float64),  # m between the points passed
         ("wrong_distance", np.float64),  # m of it outside the route lanes
-        ("wrong_tick", np.int32),  # tick of the first metre outside, -1 never
-        ("outside_lane", np.int8),  # 1: off the driving and parking lanes now
-        ("wrong_lane", np.int8),  # 1: on a lane against the traffic now, whatever the switch says
-        ("ego_lane", np.int32),  # nearest driving lane of the ego, whichever its direction, -1 none
+        ("wrong_tick", np.int64),  # tick of the first metre outside, -1 never
+        ("outside_lane", np.int64),  # 1: off the driving and parking lanes now
+        ("wrong_lane", np.int64),  # 1: on a lane against the traffic now, whatever the switch says
+        ("ego_lane", np.int64),  # nearest driving lane of the ego, whichever its direction, -1 none
         ("ego_lane_s", np.float64),  # m along it
         ("ego_lane_x", np.float64),  # m, the ego's waypoint: that point of its centreline
         ("ego_lane_y", np.float64),
         ("ego_lane_z", np.float64),
         ("ego_lane_yaw", np.float64),  # rad, its direction there
-        ("lane_known", np.int8),  # 0 until the first tick: the official test starts without a road id
+        ("lane_known", np.int64),  # 0 until the first tick: the official test starts without a road id
         ("timeout", np.float64),  # s of game time that the route may take so far
         # CollisionTest: the route's own, and the one that a scenario may add
-        ("double_collision", np.int8),  # 1: the second one listens
-        ("hit_id", np.int32, (2,)),  # actor id remembered, -1 none
-        ("hit_tick", np.int32, (2,)),  # tick of the last collision
-        ("hit_known", np.int8, (2,)),  # 1: a place is remembered
+        ("double_collision", np.int64),  # 1: the second one listens
+        ("hit_id", np.int64, (2,)),  # actor id remembered, -1 none
+        ("hit_tick", np.int64, (2,)),  # tick of the last collision
+        ("hit_known", np.int64, (2,)),  # 1: a place is remembered
         ("hit_x", np.float64, (2,)),  # m, that place
         ("hit_y", np.float64, (2,)),
         ("hit_z", np.float64, (2,)),
         # RunningRedLightTest, RunningStopTest
-        ("last_red_light", np.int32),  # light index, -1 none
-        ("stop_target", np.int32),  # stop sign index that rules the ego now, -1 none
-        ("stop_completed", np.int8),
-        ("last_failed_stop", np.int32),  # stop sign index, -1 none
+        ("last_red_light", np.int64),  # light index, -1 none
+        ("stop_target", np.int64),  # stop sign index that rules the ego now, -1 none
+        ("stop_completed", np.int64),
+        ("last_failed_stop", np.int64),  # stop sign index, -1 none
         # InRouteTest
-        ("nearest_index", np.int32),  # point of the traced route
+        ("nearest_index", np.int64),  # point of the traced route
         ("unsafe_distance", np.float64),  # m driven 15 m or more beside the route
-        ("in_safe_route", np.int8),
+        ("in_safe_route", np.int64),
         # ActorBlockedTest
-        ("blocked_asleep", np.int8),  # 1: switched off by a scenario in the tick before
-        ("moved_tick", np.int32),  # tick in which the timer was last reset, -1 never
+        ("blocked_asleep", np.int64),  # 1: switched off by a scenario in the tick before
+        ("moved_tick", np.int64),  # tick in which the timer was last reset, -1 never
         # scenario criteria
-        ("yield_slot", np.int32),  # emergency vehicle watched, -1 none
-        ("yield_failed", np.int8),  # 1: it is still behind the ego
-        ("scenario_timeouts", np.int32),  # those already booked
+        ("yield_slot", np.int64),  # emergency vehicle watched, -1 none
+        ("yield_failed", np.int64),  # 1: it is still behind the ego
+        ("scenario_timeouts", np.int64),  # those already booked
         # weather and lights
-        ("weather_index", np.int32),  # point of the traced route whose weather shows, -1 none yet
-        ("night", np.int8),  # 1: vehicle lights are on
+        ("weather_index", np.int64),  # point of the traced route whose weather shows, -1 none yet
+        ("night", np.int64),  # 1: vehicle lights are on
         # events
-        ("counts", np.int32, (len(INFRACTION_NAMES),)),  # entries of each infraction list so far
-        ("num_events", np.int32),
-        ("events_lost", np.int32),  # events beyond MAX_EVENTS; they count in `counts`
-        ("event_code", np.int8, (MAX_EVENTS,)),
-        ("event_test", np.int8, (MAX_EVENTS,)),  # 1: from the second CollisionTest
-        ("event_tick", np.int32, (MAX_EVENTS,)),
+        ("counts", np.int64, (len(INFRACTION_NAMES),)),  # entries of each infraction list so far
+        ("num_events", np.int64),
+        ("events_lost", np.int64),  # events beyond MAX_EVENTS; they count in `counts`
+        ("event_code", np.int64, (MAX_EVENTS,)),
+        ("event_test", np.int64, (MAX_EVENTS,)),  # 1: from the second CollisionTest
+        ("event_tick", np.int64, (MAX_EVENTS,)),
         ("event_x", np.float64, (MAX_EVENTS,)),  # m, the place that the message names
         ("event_y", np.float64, (MAX_EVENTS,)),
         ("event_z", np.float64, (MAX_EVENTS,)),
-        ("event_subject", np.int32, (MAX_EVENTS,)),  # actor id, light index or stop sign index
-        ("event_blueprint", np.int32, (MAX_EVENTS,)),  # of the actor collided with, -1 map geometry or none
-        ("num_speed_events", np.int32),
-        ("speed_tick", np.int32, (MAX_SPEED_EVENTS,)),
+        ("event_subject", np.int64, (MAX_EVENTS,)),  # actor id, light index or stop sign index
+        ("event_blueprint", np.int64, (MAX_EVENTS,)),  # of the actor collided with, -1 map geometry or none
+        ("num_speed_events", np.int64),
+        ("speed_tick", np.int64, (MAX_SPEED_EVENTS,)),
         ("speed_percent", np.float64, (MAX_SPEED_EVENTS,)),  # unrounded; -1 where there was no traffic to compare with
     ],
     align=True,

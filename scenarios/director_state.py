@@ -29,31 +29,31 @@ _STRANDS = (MAX_LIVE, MAX_STRANDS)
 
 DIRECTOR = np.dtype(
     [
-        ("route_index", np.int32),  # nearest trace point so far, from the route's start
-        ("num_live", np.int32),
-        ("status", np.int8, (MAX_SCENARIOS,)),  # Status
+        ("route_index", np.int64),  # nearest trace point so far, from the route's start
+        ("num_live", np.int64),
+        ("status", np.int64, (MAX_SCENARIOS,)),  # Status
         # live scenarios
-        ("scenario", np.int32, (MAX_LIVE,)),  # its number within the route, -1: free
-        ("running", np.int8, (MAX_LIVE,)),  # 1: triggered
+        ("scenario", np.int64, (MAX_LIVE,)),  # its number within the route, -1: free
+        ("running", np.int64, (MAX_LIVE,)),  # 1: triggered
         ("since", np.float64, (MAX_LIVE,)),  # s, time of the trigger
-        ("cast_slot", np.int32, (MAX_LIVE, MAX_CAST)),  # actor slot of each member, -1: gone
-        ("held_junction", np.int32, (MAX_LIVE,)),  # junction whose lights it holds, -1 none
-        ("judges", np.int8, (MAX_LIVE,)),  # 1: it watches whether the ego yields
+        ("cast_slot", np.int64, (MAX_LIVE, MAX_CAST)),  # actor slot of each member, -1: gone
+        ("held_junction", np.int64, (MAX_LIVE,)),  # junction whose lights it holds, -1 none
+        ("judges", np.int64, (MAX_LIVE,)),  # 1: it watches whether the ego yields
         # strands of live scenarios
-        ("pc", np.int32, _STRANDS),  # instruction that it waits at, or its strand's end
+        ("pc", np.int64, _STRANDS),  # instruction that it waits at, or its strand's end
         ("began", np.float64, _STRANDS),  # s, since when it waits there
         ("metres", np.float64, _STRANDS),  # driven since then
         ("last_x", np.float64, _STRANDS),
         ("last_y", np.float64, _STRANDS),
         ("last_z", np.float64, _STRANDS),
-        ("phase", np.int8, _STRANDS),  # scratch of conditions that have stages
+        ("phase", np.int64, _STRANDS),  # scratch of conditions that have stages
         ("drawn", np.float64, _STRANDS),  # number drawn for this wait
         # flows of live scenarios
-        ("flow_on", np.int8, (MAX_LIVE, MAX_FLOWS)),
+        ("flow_on", np.int64, (MAX_LIVE, MAX_FLOWS)),
         ("flow_spacing", np.float64, (MAX_LIVE, MAX_FLOWS)),  # m, to the next vehicle
-        ("flow_newest", np.int32, (MAX_LIVE, MAX_FLOWS)),  # slot of the newest vehicle, -1 none
-        ("flow_touched", np.int8, (MAX_LIVE, MAX_FLOWS)),  # 1: the ego has hit one of them
-        ("slot_flow", np.int16, (MAX_ACTORS,)),  # live * MAX_FLOWS + flow that an actor belongs to, -1 none
+        ("flow_newest", np.int64, (MAX_LIVE, MAX_FLOWS)),  # slot of the newest vehicle, -1 none
+        ("flow_touched", np.int64, (MAX_LIVE, MAX_FLOWS)),  # 1: the ego has hit one of them
+        ("slot_flow", np.int64, (MAX_ACTORS,)),  # live * MAX_FLOWS + flow that an actor belongs to, -1 none
         # noise on the ego's control
         ("noise", np.float64, (4,)),  # means and deviations: throttle, throttle deviation, steer, steer deviation
         ("noise_sign", np.float64, (2,)),  # +1 or -1, of throttle and steer

@@ -11,18 +11,18 @@ import numpy as np
 SWITCHES = np.dtype(
     [
         # 1: driving against the traffic counts as outside the route lanes; the TwoWays scenarios set 0 and later 1
-        ("wrong_direction_test", np.int8),
+        ("wrong_direction_test", np.int64),
         # scenarios with a ScenarioTimeout that run now; the blocked test sleeps while it is > 0, then starts afresh
-        ("blocked_test_off", np.int32),
+        ("blocked_test_off", np.int64),
         # 1: a scenario's own CollisionTest runs beside the route's, so every collision counts twice
-        ("double_collision", np.int8),
+        ("double_collision", np.int64),
         # slot of the emergency vehicle that the ego must let pass, -1 none; set while its scenario runs
-        ("emergency_slot", np.int32),
+        ("emergency_slot", np.int64),
         # one-shot: the scenario of the emergency vehicle has ended, its last state decides. The criteria take it back,
         # and with it emergency_slot
-        ("emergency_done", np.int8),
+        ("emergency_done", np.int64),
         # scenarios that have timed out since reset; every growth is one infraction
-        ("scenario_timeouts", np.int32),
+        ("scenario_timeouts", np.int64),
     ],
     align=True,
 )
