@@ -81,7 +81,7 @@ def draw(xodr: str, name: str, center: tuple[float, float] | None, size: float |
     if center is not None and size is not None:
         low, high = np.array(center) - size / 2, np.array(center) + size / 2
     scale = width / (high[0] - low[0])
-    image = np.full((int((high[1] - low[1]) * scale), width, 3), BACKGROUND, np.uint8)
+    image = np.full((round((high[1] - low[1]) * scale), width, 3), BACKGROUND, np.uint8)
 
     def pixels(xy: np.ndarray) -> np.ndarray:
         return np.round((xy - low) * scale * 16).astype(np.int32)

@@ -231,12 +231,14 @@ def _closing(lane: Lane, taper: float, contact: Contact) -> Lane:
     return replace(lane, width=Profile.eased([(0.0, ends[0]), (taper, ends[1])]))
 
 
-def cross_section(letters: str) -> list[Lane]:
-    """Lanes of one side from its letters, with the marks that belong between such lanes."""
+def cross_section(letters: str, lane_width: float | None = None) -> list[Lane]:
+    """Lanes of one side from its letters, with the marks between such lanes; `lane_width` overrules driving lanes."""
     lanes = []
     counts: dict[str, int] = {}
     for i, letter in enumerate(letters):
         kind, width = LANE_KINDS[letter]
+        if kind == "driving" and lane_width is not None:
+            width = lane_width
         outside = LANE_KINDS[letters[i + 1]][0] if i + 1 < len(letters) else ""
         counts[kind] = counts.get(kind, 0) + 1
         lanes.append(Lane(f"{kind}{counts[kind]}", kind, Profile.constant(width), _mark_between(kind, outside)))

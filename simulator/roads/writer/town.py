@@ -20,6 +20,7 @@ from simulator.roads.writer.junction import (
     driving_movements,
     explicit_movements,
     side_by_side,
+    turn_between,
 )
 from simulator.roads.writer.road import (
     DOUBLE_YELLOW,
@@ -70,6 +71,7 @@ class Town:
         center: Mark = DOUBLE_YELLOW,
         speed: float = 50.0,
         kind: str = "town",
+        lane_width: float | None = None,
     ) -> Road:
         """Add a road outside junctions.
 
@@ -80,12 +82,13 @@ class Town:
             center: mark on the reference line.
             speed: limit in km/h.
             kind: OpenDRIVE road type ("town", "rural", "motorway").
+            lane_width: metres of the driving lanes, where it is not the usual one of their letter.
         """
         road = Road(
             id=len(self.roads) + 1,
             name=name,
             path=path,
-            sections=[Section(0.0, cross_section(left), cross_section(right))],
+            sections=[Section(0.0, cross_section(left, lane_width), cross_section(right, lane_width))],
             center=center,
             speed_kmh=speed,
             kind=kind,
@@ -132,6 +135,11 @@ class Town:
             for movement in movements:
                 self._add_connections(junction, movement, kind)
         return junction
+
+    def add_movement(self, junction: Junction, entry: int, leave: int, pairs: Pairs) -> None:
+        """Add a way for driving lanes from one arm of a junction to another."""
+        turn = turn_between(junction.arms[entry], junction.arms[leave])[0]
+        self._add_connections(junction, Movement(entry, leave, turn, tuple(pairs)), "driving")
 
     def _add_connections(self, junction: Junction, movement: Movement, kind: str) -> None:
         entry, leave = junction.arms[movement.entry], junction.arms[movement.exit]
