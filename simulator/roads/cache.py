@@ -103,13 +103,16 @@ def _load(folder: Path) -> tuple[RoadArrays, dict[str, Any]] | None:
 
 def _save(folder: Path, arrays: RoadArrays, names: dict[str, Any]) -> None:
     """Write the entry beside its place and move it there, so that nobody ever reads half of it."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
+    except OSError:
+        return  # no place to keep it: the arrays are at hand either way
     try:
         np.savez(work / "arrays.npz", **arrays._asdict())
         (work / "names.json").write_text(json.dumps(names), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(work, folder)
     except OSError:
-        # Another process has put the same entry there, or the disk is full: the arrays are at hand either way.
+        # Another process has put the same entry there meanwhile, or the disk is full.
         shutil.rmtree(work, ignore_errors=True)
