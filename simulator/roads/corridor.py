@@ -133,7 +133,7 @@ class _Corridor:
         return road
 
     def _turn_beside(self, index: int) -> float | None:
-        """Radians that the route turns (left positive) at the gap behind a run, or before the last run; None without."""
+        """Radians that the route turns (left positive) at the gap behind a run or before the last; None without."""
         if len(self.runs) == 1:
             return None
         i = min(index, len(self.runs) - 2)
