@@ -1,0 +1,62 @@
+"""One route world as a Gymnasium environment: a vector environment of one, without the leading axis."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from envs.routes import RouteBatch
+from envs.vector_env import RouteVectorEnv
+from envs.world import Snapshot
+
+
+class RouteEnv(gym.Env[np.ndarray, np.ndarray]):
+    """Drive a route of a suite: observation, action, reward and end as in `RouteVectorEnv`, for one world.
+
+    `info` carries `route_id` and `tick`, and on the end of a route its full `RouteResult` as `result`.
+    """
+
+    metadata = {"render_modes": []}  # noqa: RUF012 - Gymnasium's own convention
+
+    def __init__(self, routes: RouteBatch | str | Path = "smoke", *, frame_skip: int = 2, **load: Any) -> None:
+        self._vector = RouteVectorEnv(1, routes, frame_skip=frame_skip, **load)
+        self.observation_space = self._vector.single_observation_space
+        self.action_space = self._vector.single_action_space
+        self._over = True
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Begin a route. `options={"route": index}` picks it, otherwise it is drawn from the seed."""
+        super().reset(seed=seed)
+        observations, infos = self._vector.reset(seed=seed, options=options)
+        self._over = False
+        return observations[0], _first(infos)
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """Advance by `frame_skip` ticks.
+
+        Raises:
+            gymnasium.error.ResetNeeded: before `reset`, or after the route has ended.
+        """
+        if self._over:
+            raise gym.error.ResetNeeded("the route has ended (or none has begun); call reset() first")
+        observations, rewards, terminated, truncated, infos = self._vector.step(np.asarray(action)[None])
+        self._over = bool(terminated[0] or truncated[0])
+        return observations[0], float(rewards[0]), bool(terminated[0]), bool(truncated[0]), _first(infos)
+
+    def snapshot(self) -> Snapshot:
+        """Every bit of the running world."""
+        return self._vector.snapshot()
+
+    def restore(self, snapshot: Snapshot) -> np.ndarray:
+        """Put a snapshot back and return its observation."""
+        self._over = bool(snapshot.criteria["finished"])
+        return np.asarray(self._vector.restore(snapshot)[0])
+
+
+def _first(infos: dict[str, Any]) -> dict[str, Any]:
+    return {name: value[0] for name, value in infos.items() if not name.startswith("_")}

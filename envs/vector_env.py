@@ -1,0 +1,180 @@
+"""Many worlds as one Gymnasium vector environment; a single environment is a batch of one (`route_env`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+
+from envs.observations import vector
+from envs.rewards import step_rewards
+from envs.routes import RouteBatch, load_network, prepare_routes
+from envs.world import EpisodeStart, Snapshot, WorldBatch
+from leaderboard_adapters.criteria_state import RouteEnd
+from leaderboard_adapters.infractions import build_result
+from leaderboard_adapters.records import RouteResult
+from scenarios.route_file import read_routes
+from scenarios.suites import find_suite
+from scenarios.weather import weather_id
+from simulator.errors import RouteFileError
+
+
+def load_routes(routes: str | Path = "smoke", maps: str | Path | None = None, town: str | None = None) -> RouteBatch:
+    """Routes of a suite or file, ready to run; all on one town.
+
+    Raises:
+        RouteFileError: when the file has routes on several towns and `town` picks none, or none on `town`.
+    """
+    file = find_suite(routes)
+    found = [r for r in read_routes(file) if town is None or r.town == town]
+    towns = sorted({r.town for r in found})
+    if len(towns) != 1:
+        picked = f"{', '.join(towns)}; pass town=..." if towns else f"none on {town}"
+        raise RouteFileError(f"{file}: an environment needs routes on one town, found {picked}")
+    return prepare_routes(load_network(found[0], Path(maps) if maps else None), found)
+
+
+class RouteVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
+    """B worlds on one town, stepped together by the kernels; no worlds are copied and nothing runs in Python per world.
+
+    | | |
+    |---|---|
+    | observation | float32[B, 188], `envs.observations.vector` version 1 |
+    | action | float32[B, 2] in [-1, 1]: throttle (positive) or brake (negative), steer (right positive) |
+    | reward | `envs.rewards` |
+    | step | `frame_skip` ticks of 0.05 s (default 2: 10 Hz) |
+    | start | a route of the batch, drawn from the seed or given as `options={"route": index}` |
+    | termination | the leaderboard ends the route: completed, deviated, blocked, timed out |
+    | truncation | the leaderboard's cap of 4000 ticks |
+    | autoreset | `NEXT_STEP`: the step after an end begins the next episode and ignores its action |
+
+    `infos["result"]` holds the full `RouteResult` of every world that ended in this step (object array, `_result` its mask).
+    """
+
+    metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012 - Gymnasium's own convention
+
+    def __init__(self, num_envs: int = 1, routes: RouteBatch | str | Path = "smoke", *, frame_skip: int = 2, **load: Any) -> None:
+        """
+        Args:
+            num_envs: worlds.
+            routes: a prepared batch, the name of a suite, or a route file.
+            frame_skip: ticks of 0.05 s a step.
+            load: `maps`, `town` for `load_routes`.
+        """
+        if frame_skip < 1:
+            raise ValueError(f"frame_skip must be at least 1 tick, got {frame_skip}")
+        self.num_envs = num_envs
+        self.frame_skip = frame_skip
+        self.batch = WorldBatch(routes if isinstance(routes, RouteBatch) else load_routes(routes, **load), num_envs)
+        self.single_observation_space = gym.spaces.Box(-np.inf, np.inf, (vector.SIZE,), np.float32)
+        self.single_action_space = gym.spaces.Box(-1.0, 1.0, (2,), np.float32)
+        self.observation_space = gym.vector.utils.batch_space(self.single_observation_space, num_envs)
+        self.action_space = gym.vector.utils.batch_space(self.single_action_space, num_envs)
+        self._observations = np.zeros((num_envs, vector.SIZE), np.float32)
+        self._controls = np.zeros((num_envs, 3))
+        self._lengths = np.ones(num_envs)
+        self._ended = np.zeros(num_envs, bool)
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Begin an episode in every world. `options={"route": index or indices}` picks routes, otherwise they are drawn."""
+        if seed is not None or not hasattr(self, "_draws"):
+            first = seed if isinstance(seed, Sequence) else [None if seed is None else seed + b for b in range(self.num_envs)]
+            self._draws = [np.random.default_rng(s) for s in first]
+        chosen = (options or {}).get("route")
+        picks = np.broadcast_to(np.asarray(-1 if chosen is None else chosen), (self.num_envs,))
+        for b in range(self.num_envs):
+            self._begin(b, int(picks[b]))
+        return self._observe(), {"route_id": self._route_ids()}
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Advance every world by `frame_skip` ticks.
+
+        Raises:
+            ValueError: for actions of a wrong shape, or that are not finite.
+        """
+        actions = np.asarray(actions, np.float64)
+        if actions.shape != (self.num_envs, 2) or not np.isfinite(actions).all():
+            raise ValueError(f"actions must be finite, of shape ({self.num_envs}, 2); got shape {actions.shape}")
+        fresh = self._ended.copy()
+        for b in np.flatnonzero(fresh):
+            self._begin(int(b), -1)
+        criteria = self.batch.criteria
+        percent, counts = criteria["route_percent"].copy(), criteria["counts"].copy()
+        np.clip(actions[:, 0], 0.0, 1.0, out=self._controls[:, 0])
+        np.clip(-actions[:, 0], 0.0, 1.0, out=self._controls[:, 1])
+        np.clip(actions[:, 1], -1.0, 1.0, out=self._controls[:, 2])
+        if fresh.any():
+            self._tick_all_but(fresh)
+        else:
+            for _ in range(self.frame_skip):
+                self.batch.tick(self._controls)
+        rewards = step_rewards(percent, counts, criteria, self._lengths)
+        rewards[fresh] = 0.0
+        ended = criteria["finished"] != RouteEnd.RUNNING
+        truncated = criteria["finished"] == RouteEnd.TICK_CAP
+        self._ended = ended
+        infos: dict[str, Any] = {"route_id": self._route_ids(), "tick": self.batch.worlds["tick"].copy()}
+        if ended.any():
+            results = np.full(self.num_envs, None, object)
+            for b in np.flatnonzero(ended):
+                results[b] = self.result(int(b))
+            infos |= {"result": results, "_result": ended.copy()}
+        return self._observe(), rewards, ended & ~truncated, truncated, infos
+
+    def result(self, index: int) -> RouteResult:
+        """The result of a world's route so far; final once it has ended."""
+        prepared = self.batch.routes.routes[int(self.batch.worlds["route"][index])]
+        return build_result(
+            self.batch.criteria[index],
+            prepared.route,
+            route_length=prepared.length,
+            weather_id=weather_id(prepared.route),
+            network=self.batch.routes.network,
+            notes=prepared.notes,
+            seed=int(self.batch.worlds["seed"][index]),
+        )
+
+    def snapshot(self, index: int = 0) -> Snapshot:
+        """Every bit of one running world."""
+        return self.batch.snapshot(index)
+
+    def restore(self, snapshot: Snapshot, index: int = 0) -> np.ndarray:
+        """Put a snapshot back and return the observations, float32[B, 188]."""
+        self.batch.restore(index, snapshot)
+        self._ended[index] = bool(snapshot.criteria["finished"])
+        self._lengths[index] = self.batch.routes.routes[int(snapshot.world["route"])].length
+        return self._observe()
+
+    def fork(self, count: int, index: int = 0) -> WorldBatch:
+        """A batch of `count` worlds that all go on from world `index`."""
+        return self.batch.fork(index, count)
+
+    def _begin(self, b: int, route: int) -> None:
+        draws = self._draws[b]
+        if route < 0:
+            route = int(draws.integers(len(self.batch.routes.routes)))
+        self.batch.reset(b, EpisodeStart(route, int(draws.integers(2**31))))
+        self._lengths[b] = self.batch.routes.routes[route].length
+        self._ended[b] = False
+
+    def _tick_all_but(self, waiting: np.ndarray) -> None:
+        """Tick the worlds that go on; those that have just begun wait for their first action."""
+        finished = self.batch.criteria["finished"]
+        kept = finished[waiting].copy()
+        finished[waiting] = RouteEnd.INTERRUPTED
+        for _ in range(self.frame_skip):
+            self.batch.tick(self._controls)
+        finished[waiting] = kept
+
+    def _observe(self) -> np.ndarray:
+        vector.observe_all(self.batch.worlds, self.batch.routes.net, self.batch.routes.arrays, self._observations)
+        return self._observations.copy()
+
+    def _route_ids(self) -> np.ndarray:
+        return np.array([self.batch.routes.routes[r].route.id for r in self.batch.worlds["route"]])
