@@ -17,7 +17,7 @@ from __future__ import annotations
 from scenarios.director_cast import remove_cast, spawn_cast
 from scenarios.director_commands import execute, release_junction
 from scenarios.director_conditions import begin_waiting, holds
-from scenarios.director_state import MAX_FLOWS, MAX_LIVE, MAX_SCENARIOS, Status
+from scenarios.director_state import MAX_FLOWS, MAX_LIVE, MAX_SCENARIOS, Stage, Status
 from scenarios.flows import end_flow, tick_flow
 from scenarios.opcodes import FIRST_COMMAND, Op
 from simulator.draws import choose, normal
@@ -25,10 +25,16 @@ from simulator.kernel import kernel
 from simulator.state import EGO, MAX_ACTORS
 
 _WAITING = int(Status.WAITING)
-_RUNNING = int(Status.RUNNING)
+_NEAR = int(Status.NEAR)
+_ACTIVE = int(Status.ACTIVE)
 _DONE = int(Status.DONE)
 _BLOCKED = int(Status.BLOCKED)
 _MISSED = int(Status.MISSED)
+_FREE = int(Stage.FREE)
+_SPAWNED = int(Stage.SPAWNED)
+_READY = int(Stage.READY)
+_TRIGGERED = int(Stage.TRIGGERED)
+_RUNNING = int(Stage.RUNNING)
 _FIRST_COMMAND = FIRST_COMMAND
 
 PROGRESS_WINDOW = 5  # trace points ahead among which the nearest is looked for
@@ -43,42 +49,40 @@ TIMEOUT_SECONDS = 240.0  # ScenarioTimeout
 def reset_director(w, d, s, net, routes, scripts):  # type: ignore[no-untyped-def]
     """Start a route: everything waits, scenarios within reach get their actors.
 
-    Call it with the ego in place. Draws blueprints from the world's draws.
+    Call it with the ego in place; a script may place it anew. Draws from the world's draws.
     """
     d.route_index = -1
     d.num_live = 0
     for n in range(MAX_SCENARIOS):
         d.status[n] = _WAITING
-    for k in range(MAX_LIVE):
-        d.scenario[k] = -1
-        d.running[k] = 0
-        d.held_junction[k] = -1
-        d.judges[k] = 0
-        for m in range(d.cast_slot.shape[1]):
-            d.cast_slot[k, m] = -1
+    for live in range(MAX_LIVE):
+        d.scenario[live] = -1
+        d.stage[live] = _FREE
+        d.held_junction[live] = -1
+        d.judges[live] = 0
         for f in range(MAX_FLOWS):
-            d.flow_on[k, f] = 0
+            d.flow_on[live, f] = 0
     for i in range(MAX_ACTORS):
         d.slot_flow[i] = -1
     for k in range(4):
         d.noise[k] = 0.0
     for k in range(2):
         d.noise_sign[k] = 1.0 if choose(w, 2) == 1 else -1.0
-    bring_in(w, d, s, net, routes, scripts)
+    bring_in(w, d, routes, scripts)
+    run_live(w, d, s, net, routes, scripts)
 
 
 @kernel
 def tick_director(w, d, s, net, routes, scripts):  # type: ignore[no-untyped-def]
     """One tick, after physics and background traffic have moved, before the criteria look."""
-    if advance_on_trace(w, d, routes):
-        trigger(w, d, s, net, routes, scripts)
-    if w.tick % SPAWN_TICKS == 0 and scripts.scenario_first[w.route + 1] > scripts.scenario_first[w.route]:
-        bring_in(w, d, s, net, routes, scripts)
+    moved_on = advance_on_trace(w, d, routes)
+    if w.tick % SPAWN_TICKS == 0:
+        bring_in(w, d, routes, scripts)
     if d.num_live == 0:
         return
-    for live in range(MAX_LIVE):
-        if d.running[live] == 1 and tick_scenario(w, d, s, net, routes, scripts, live):
-            finish(w, d, s, net, routes, scripts, live)
+    if moved_on:
+        trigger(w, d, routes, scripts)
+    run_live(w, d, s, net, routes, scripts)
 
 
 @kernel
@@ -117,92 +121,55 @@ def advance_on_trace(w, d, routes):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def trigger(w, d, s, net, routes, scripts):  # type: ignore[no-untyped-def]
-    """Start the waiting scenarios whose trigger point is at the route index."""
+def trigger(w, d, routes, scripts):  # type: ignore[no-untyped-def]
+    """Trigger the scenarios whose trigger point is at the route index."""
     p = routes.trace_first[w.route] + d.route_index
-    first = scripts.scenario_first[w.route]
-    for n in range(first, scripts.scenario_first[w.route + 1]):
-        if d.status[n - first] != _WAITING:
+    for live in range(MAX_LIVE):
+        if d.stage[live] != _READY:
             continue
+        n = scripts.scenario_first[w.route] + d.scenario[live]
         dx = routes.trace_x[p] - scripts.trigger_place[n, 0]
         dy = routes.trace_y[p] - scripts.trigger_place[n, 1]
         dz = routes.trace_z[p] - scripts.trigger_place[n, 2]
-        if dx * dx + dy * dy + dz * dz >= TRIGGER_DISTANCE * TRIGGER_DISTANCE:
-            continue
-        live = live_index(d, n - first)
-        if live < 0:
-            live = make_live(w, d, s, net, routes, scripts, n - first)
-        if live >= 0:
-            start(w, d, s, scripts, live, n)
-
-
-@kernel
-def start(w, d, s, scripts, live, n):  # type: ignore[no-untyped-def]
-    """Let a live scenario run."""
-    d.status[d.scenario[live]] = _RUNNING
-    d.running[live] = 1
-    d.since[live] = w.time
-    if scripts.timeout[n] == 1:
-        s.blocked_test_off += 1
-    first = scripts.strand_first[n]
-    for strand in range(scripts.strand_first[n + 1] - 2 - first):
-        d.pc[live, strand] = scripts.begin[first + strand]
-        begin_waiting(w, d, live, strand)
+        if dx * dx + dy * dy + dz * dz < TRIGGER_DISTANCE * TRIGGER_DISTANCE:
+            d.stage[live] = _TRIGGERED
 
 
 # Coming and going
 
 
 @kernel
-def live_index(d, scenario):  # type: ignore[no-untyped-def]
-    """Index of a scenario among the live ones, or -1."""
-    for k in range(MAX_LIVE):
-        if d.scenario[k] == scenario:
-            return k
-    return -1
-
-
-@kernel
-def bring_in(w, d, s, net, routes, scripts):  # type: ignore[no-untyped-def]
+def bring_in(w, d, routes, scripts):  # type: ignore[no-untyped-def]
     """Give actors to the scenarios within reach, nearest first, and give up those that were passed untriggered."""
     first = scripts.scenario_first[w.route]
+    last = scripts.scenario_first[w.route + 1]
+    if first == last:
+        return
     here = routes.trace_distance[routes.trace_first[w.route] + max(d.route_index, 0)]
-    for k in range(MAX_LIVE):
-        n = d.scenario[k]
-        if n >= 0 and d.running[k] == 0 and here - scripts.trigger_distance[first + n] > MISSED_DISTANCE:
-            remove_cast(w, d, k)
-            retire(d, k, _MISSED)
-    while d.num_live < MAX_LIVE:
+    for live in range(MAX_LIVE):
+        n = first + d.scenario[live]
+        if d.stage[live] == _READY and here - scripts.trigger_distance[n] > MISSED_DISTANCE:
+            remove_cast(w, d, live)
+            retire(d, live, _MISSED)
+    for live in range(MAX_LIVE):
+        if d.stage[live] != _FREE:
+            continue
         nearest = SPAWN_DISTANCE
         chosen = -1
-        for n in range(first, scripts.scenario_first[w.route + 1]):
+        for n in range(first, last):
             ahead = scripts.trigger_distance[n] - here
             if d.status[n - first] == _WAITING and -MISSED_DISTANCE <= ahead < nearest:
-                if live_index(d, n - first) < 0:
-                    nearest = ahead
-                    chosen = n - first
+                nearest = ahead
+                chosen = n - first
         if chosen < 0:
             return
-        make_live(w, d, s, net, routes, scripts, chosen)
-
-
-@kernel
-def make_live(w, d, s, net, routes, scripts, scenario):  # type: ignore[no-untyped-def]
-    """Spawn a scenario's cast and carry out its setup.
-
-    Returns its index among the live ones; -1 when there is no room, which blocks the scenario.
-    """
-    live = live_index(d, -1)
-    if live < 0:
-        return -1
-    if not spawn_cast(w, d, scripts, live, scenario):
-        d.status[scenario] = _BLOCKED
-        return -1
-    d.scenario[live] = scenario
-    d.num_live += 1
-    n = scripts.scenario_first[w.route] + scenario
-    carry_out(w, d, s, net, routes, scripts, live, scripts.strand_first[n + 1] - 2)
-    return live
+        if spawn_cast(w, d, scripts, live, chosen):
+            d.status[chosen] = _NEAR
+            d.scenario[live] = chosen
+            d.stage[live] = _SPAWNED
+            d.num_live += 1
+        else:
+            d.status[chosen] = _BLOCKED
 
 
 @kernel
@@ -210,54 +177,44 @@ def retire(d, live, status):  # type: ignore[no-untyped-def]
     """Free a live index."""
     d.status[d.scenario[live]] = status
     d.scenario[live] = -1
-    d.running[live] = 0
+    d.stage[live] = _FREE
     d.num_live -= 1
-
-
-@kernel
-def finish(w, d, s, net, routes, scripts, live):  # type: ignore[no-untyped-def]
-    """End a running scenario and restore what it changed."""
-    n = scripts.scenario_first[w.route] + d.scenario[live]
-    carry_out(w, d, s, net, routes, scripts, live, scripts.strand_first[n + 1] - 1)
-    for f in range(MAX_FLOWS):
-        if d.flow_on[live, f] == 1:
-            end_flow(w, d, live, f)
-    release_junction(w, d, net, live)
-    if d.judges[live] == 1:
-        s.emergency_done = 1
-        d.judges[live] = 0
-    if scripts.timeout[n] == 1:
-        s.blocked_test_off -= 1
-    remove_cast(w, d, live)
-    retire(d, live, _DONE)
-
-
-@kernel
-def carry_out(w, d, s, net, routes, scripts, live, strand):  # type: ignore[no-untyped-def]
-    """Carry out a strand of commands only."""
-    for pc in range(scripts.begin[strand], scripts.begin[strand + 1]):
-        execute(w, d, s, net, routes, scripts, live, pc)
 
 
 # Running
 
 
 @kernel
-def tick_scenario(w, d, s, net, routes, scripts, live):  # type: ignore[no-untyped-def]
-    """Let every strand and flow of a running scenario go on; True when the scenario has ended."""
-    n = scripts.scenario_first[w.route] + d.scenario[live]
-    if scripts.timeout[n] == 1 and w.time - d.since[live] > TIMEOUT_SECONDS:
-        s.scenario_timeouts += 1
-        return True
-    first = scripts.strand_first[n]
-    ended = False
-    for strand in range(scripts.strand_first[n + 1] - 2 - first):
-        if tick_strand(w, d, s, net, routes, scripts, live, strand, scripts.begin[first + strand + 1]):
+def run_live(w, d, s, net, routes, scripts):  # type: ignore[no-untyped-def]
+    """Let every live scenario go on: its setup, its start, its strands and flows, its end."""
+    for live in range(MAX_LIVE):
+        if d.stage[live] == _FREE or d.stage[live] == _READY:
+            continue
+        n = scripts.scenario_first[w.route] + d.scenario[live]
+        first = scripts.strand_first[n]
+        setup = scripts.strand_first[n + 1] - 2
+        if d.stage[live] == _SPAWNED:
+            d.pc[live, 0] = scripts.begin[setup]
+            tick_strand(w, d, s, net, routes, scripts, live, 0, scripts.begin[setup + 1])
+            d.stage[live] = _READY
+            continue
+        if d.stage[live] == _TRIGGERED:
+            start(w, d, s, scripts, live, n)
+        ended = False
+        if scripts.timeout[n] == 1 and w.time - d.since[live] > TIMEOUT_SECONDS:
+            s.scenario_timeouts += 1
             ended = True
-    for f in range(scripts.flow_first[n + 1] - scripts.flow_first[n]):
-        if d.flow_on[live, f] == 1:
-            tick_flow(w, d, routes, scripts, live, f, scripts.flow_first[n] + f)
-    return ended
+        for strand in range(setup - first):
+            if not ended:
+                last = scripts.begin[first + strand + 1]
+                ended = tick_strand(w, d, s, net, routes, scripts, live, strand, last)
+        for f in range(scripts.flow_first[n + 1] - scripts.flow_first[n]):
+            if d.flow_on[live, f] == 1:
+                tick_flow(w, d, routes, scripts, live, f, scripts.flow_first[n] + f)
+        if ended:
+            d.pc[live, 0] = scripts.begin[setup + 1]
+            tick_strand(w, d, s, net, routes, scripts, live, 0, scripts.begin[setup + 2])
+            leave(w, d, s, net, scripts, live, n)
 
 
 @kernel
@@ -277,3 +234,33 @@ def tick_strand(w, d, s, net, routes, scripts, live, strand, end):  # type: igno
         pc += 1
         d.pc[live, strand] = pc
     return False
+
+
+@kernel
+def start(w, d, s, scripts, live, n):  # type: ignore[no-untyped-def]
+    """Let a scenario that has triggered run: all its strands begin."""
+    d.stage[live] = _RUNNING
+    d.status[d.scenario[live]] = _ACTIVE
+    d.since[live] = w.time
+    if scripts.timeout[n] == 1:
+        s.blocked_test_off += 1
+    first = scripts.strand_first[n]
+    for strand in range(scripts.strand_first[n + 1] - 2 - first):
+        d.pc[live, strand] = scripts.begin[first + strand]
+        begin_waiting(w, d, live, strand)
+
+
+@kernel
+def leave(w, d, s, net, scripts, live, n):  # type: ignore[no-untyped-def]
+    """Take a scenario that has ended out of the world: flows, lights, its wishes to the criteria, its cast."""
+    for f in range(MAX_FLOWS):
+        if d.flow_on[live, f] == 1:
+            end_flow(w, d, live, f)
+    release_junction(w, d, net, live)
+    if d.judges[live] == 1:
+        s.emergency_done = 1
+        d.judges[live] = 0
+    if scripts.timeout[n] == 1:
+        s.blocked_test_off -= 1
+    remove_cast(w, d, live)
+    retire(d, live, _DONE)

@@ -16,13 +16,24 @@ MAX_FLOWS = 6
 
 
 class Status(IntEnum):
-    """Where a scenario of the route stands."""
+    """What has become of a scenario of the route."""
 
     WAITING = 0
-    RUNNING = 1
-    DONE = 2
-    BLOCKED = 3  # there was no room for its actors; it does not run
-    MISSED = 4  # the ego went by without triggering it
+    NEAR = 1  # its actors are in the world
+    ACTIVE = 2
+    DONE = 3
+    BLOCKED = 4  # there was no room for its actors; it does not run
+    MISSED = 5  # the ego went by without triggering it
+
+
+class Stage(IntEnum):
+    """Where a live scenario stands."""
+
+    FREE = 0  # the place is free for another one
+    SPAWNED = 1  # its cast has come; its setup is due
+    READY = 2  # waits for its trigger
+    TRIGGERED = 3  # starts in this tick
+    RUNNING = 4
 
 
 _STRANDS = (MAX_LIVE, MAX_STRANDS)
@@ -34,7 +45,7 @@ DIRECTOR = np.dtype(
         ("status", np.int64, (MAX_SCENARIOS,)),  # Status
         # live scenarios
         ("scenario", np.int64, (MAX_LIVE,)),  # its number within the route, -1: free
-        ("running", np.int64, (MAX_LIVE,)),  # 1: triggered
+        ("stage", np.int64, (MAX_LIVE,)),  # Stage
         ("since", np.float64, (MAX_LIVE,)),  # s, time of the trigger
         ("cast_slot", np.int64, (MAX_LIVE, MAX_CAST)),  # actor slot of each member, -1: gone
         ("held_junction", np.int64, (MAX_LIVE,)),  # junction whose lights it holds, -1 none
