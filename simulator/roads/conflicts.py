@@ -16,6 +16,7 @@ VEHICLE_HALF_WIDTH = 1.1  # metres, mirrors included
 MARGIN = 0.3  # metres between two vehicles that pass clear of each other
 _STEP = 0.5  # metres between the samples that are compared
 _LEVEL = 3.0  # metres of height between lanes that pass over each other
+_SHIFT = 1.0  # metres: of two lanes that merge, the one that moves aside by so much more waits
 _ONCOMING = math.radians(120.0)  # entry directions that differ by more face each other
 
 Arrays = dict[str, np.ndarray]
@@ -79,7 +80,25 @@ class _Approaches:
             return _by_turn_with_light(turn_a, turn_b, _facing(yaw_a, yaw_b))
         if rank_a != rank_b:
             return Yield.GIVES_WAY if rank_a > rank_b else Yield.HAS_PRIORITY
-        return _by_turn(turn_a, turn_b)
+        rule = _by_turn(turn_a, turn_b)
+        if rule == Yield.EQUAL and self._successors(a) & self._successors(b):
+            shift = self._sideways(a) - self._sideways(b)
+            if abs(shift) > _SHIFT:
+                return Yield.GIVES_WAY if shift > 0.0 else Yield.HAS_PRIORITY
+        return rule
+
+    def _successors(self, lane: int) -> frozenset[int]:
+        first = self._arrays["succ_first"]
+        return frozenset(self._arrays["succ_lane"][first[lane] : first[lane + 1]].tolist())
+
+    def _sideways(self, lane: int) -> float:
+        """Metres by which a lane's end lies beside where an arc of the same change of direction would end."""
+        arrays = self._arrays
+        a, b = arrays["lane_first"][lane], arrays["lane_first"][lane + 1] - 1
+        dx, dy = (float(arrays[f"point_{k}"][b] - arrays[f"point_{k}"][a]) for k in "xy")
+        yaw = float(arrays["point_yaw"][a])
+        ahead, right = dx * math.cos(yaw) + dy * math.sin(yaw), -dx * math.sin(yaw) + dy * math.cos(yaw)
+        return abs(right - ahead * math.tan(0.5 * (float(arrays["point_yaw"][b]) - yaw)))
 
     def _of(self, lane: int) -> tuple[frozenset[int], int, int, float]:
         """(lanes outside that lead here, light, 2 for a stop sign or 1 for a yield sign, entry direction)"""

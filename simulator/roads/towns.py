@@ -20,6 +20,8 @@ def find_town(name: str, maps_dir: Path | None) -> Path | None:
     `Town12.xodr`, `Town12/OpenDrive/Town12.xodr`, `OpenDrive/Town12.xodr` (CARLA's own folders), `Town12/Town12.xodr`,
     then a single variant `Town12_*.xodr`.
     """
+    if not name or Path(name).name != name:
+        return None
     for folder in _folders(maps_dir):
         for path in _exact_places(folder, name):
             if path.is_file():
