@@ -45,7 +45,8 @@ class Tally:
         self._results = list(done)
         self._before = len(self._results)
         self._under_way: dict[int, float] = {}  # share 0..1 of the route, by worker
-        self._start = time.monotonic()
+        self._start: float | None = None  # of the first progress: what comes before it, such as compiling, comes once
+        self._ahead = 0.0  # routes driven before that
 
     @property
     def count(self) -> int:
@@ -63,6 +64,12 @@ class Tally:
                 self._under_way.pop(event.worker, None)
                 if event.final:
                     self._results.append(event.attempt.result)
+        if self._start is None and not isinstance(event, RouteStarted):
+            self._start, self._ahead = time.monotonic(), self._driven()
+
+    def _driven(self) -> float:
+        """Routes driven since the start, those under way in part."""
+        return self.count - self._before + sum(self._under_way.values())
 
     def scores(self) -> str:
         """Running driving score and success rate."""
@@ -73,10 +80,11 @@ class Tally:
 
     def time_left(self) -> str:
         """Estimate of the remaining time from the pace so far; '-' while there is none."""
-        driven = self.count - self._before + sum(self._under_way.values())
-        if driven < 0.05:
+        driven = self._driven()
+        if self._start is None or driven - self._ahead < 0.05:
             return "-"
-        seconds = (time.monotonic() - self._start) / driven * (self.total - self._before - driven)
+        pace = (time.monotonic() - self._start) / (driven - self._ahead)
+        seconds = pace * (self.total - self._before - driven)
         minutes, seconds = divmod(max(round(seconds), 0), 60)
         hours, minutes = divmod(minutes, 60)
         return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

@@ -29,7 +29,7 @@ class Block:
 
     `driving_score`, `success_rate`, `route_completion` 0..100; `infraction_penalty` and `comfort` 0..1; `efficiency` in
     percent of the surrounding traffic's speed; `abilities` shares 0..1 by name, and "mean". None where nothing counts.
-    A route whose worker crashed counts as 0.
+    A crashed route counts as 0 in the first three and as 1 in the penalty, as its official record does.
     """
 
     maps: str  # REAL or SYNTHETIC

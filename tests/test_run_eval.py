@@ -19,6 +19,7 @@ from rich.console import Console
 from test_pool import tasks as pool_tasks
 
 import run_eval
+from evaluation.ledger import Ledger
 from evaluation.pool import Pool
 from evaluation.progress import progress_view
 from leaderboard_adapters.official_json import read_result_file
@@ -110,6 +111,21 @@ def test_results_do_not_depend_on_the_number_of_workers(routes, tmp_path, capsys
         documents.append(document)
     assert documents[0] == documents[1]
     assert (tmp_path / "out1/checkpoint.json").read_bytes() == (tmp_path / "out3/checkpoint.json").read_bytes()
+
+
+@pytest.mark.slow
+def test_driven_routes_are_the_same_bit_for_bit_on_one_and_two_workers(tmp_path):
+    results = []
+    for workers in (1, 2):
+        out = tmp_path / f"out{workers}"
+        options = ("--routes", "smoke", "--route-ids", "104-106", "--agent", "autopilot", "--workers", workers)
+        assert run_eval.main([str(option) for option in (*options, "--out", out)]) == 0
+        with Ledger(out) as ledger:
+            last = ledger.last_attempts()
+        results.append({key: dataclasses.replace(a.result, duration_system=0.0) for key, a in last.items()})
+    assert len(results[0]) == 3
+    assert all(result.num_ticks > 0 for result in results[0].values())
+    assert results[0] == results[1]
 
 
 def test_without_out_each_run_takes_a_new_folder_and_resume_the_last(routes, tmp_path, monkeypatch):
@@ -340,6 +356,7 @@ def test_the_terminal_shows_each_route_under_way_and_the_running_scores():
     console = Console(file=screen, force_terminal=True, width=100, color_system=None)
     with progress_view(console, 4, [ended.attempt.result]) as view:
         view.show(started)
+        view.show(progress)  # from here on the time is taken
         view.show(dataclasses.replace(progress, tick=300, completion=45.0))
         view._progress.refresh()
         assert "1/4  DS 100.0  SR 100.0 %  ETA 0:0" in screen.getvalue()
