@@ -101,7 +101,7 @@ def draw(xodr: str, name: str, center: tuple[float, float] | None, size: float |
 
 
 def _draw_marks(image: np.ndarray, strip: dict[str, Any], pixels: Any, scale: float) -> None:
-    if scale < 0.8:
+    if scale < 1.2:  # finer than the pixels
         return
     for side in ("left", "right"):
         mark = strip[f"{side}_mark"]

@@ -164,6 +164,13 @@ def test_traffic_has_room_before_and_behind_the_route(corridor: tuple[carla.Map,
     assert last.next(80.0)
 
 
+def test_carla_lists_the_route_in_its_topology(corridor: tuple[carla.Map, str, np.ndarray]) -> None:
+    """Its planner traces over the topology, which leaves out lanes that lead nowhere."""
+    town, _, positions = corridor
+    listed = {(w.road_id, w.lane_id) for pair in town.get_topology() for w in pair}
+    assert {(w.road_id, w.lane_id) for w in snap(town, positions)} <= listed
+
+
 def test_the_same_route_gives_the_same_bytes() -> None:
     assert build_corridor("A", LEFT_TURN, "SignalizedJunctionLeftTurn") == build_corridor(
         "A", LEFT_TURN.copy(), "SignalizedJunctionLeftTurn"

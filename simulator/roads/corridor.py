@@ -31,6 +31,7 @@ from simulator.roads.writer.xml import to_xodr
 
 BEFORE = 70.0  # metres of road before the route's first position
 AFTER = 90.0  # metres of road after its last one
+TAIL = 30.0  # metres of them that are a road of their own: CARLA's topology leaves out a road that leads nowhere
 ARM_LENGTH = 100.0
 SHORTEST_ARM = 45.0
 
@@ -101,6 +102,7 @@ class _Corridor:
         self.roads = [self._road(i, run) for i, run in enumerate(self.runs)]
         for road in self.roads:
             self.space.add(road)
+        self.space.add(self.town.prolong(self.roads[-1], TAIL))
         for before, after, road_in, road_out in zip(self.runs, self.runs[1:], self.roads, self.roads[1:]):
             ends = _Ends(
                 before.pose(-1).moved(MOUTH),
@@ -117,7 +119,7 @@ class _Corridor:
             run,
             layout.route_offset(run.lane_width),
             BEFORE if index == 0 else MOUTH,
-            AFTER if index == len(self.runs) - 1 else MOUTH,
+            AFTER - TAIL if index == len(self.runs) - 1 else MOUTH,
         )
         road = self.town.road(
             f"Route {index + 1}" if index else "Route",

@@ -121,7 +121,7 @@ class Link(NamedTuple):
 
 @dataclass
 class Road:
-    """One `<road>`. `lane_links[lane id] = (lane before, lane after)` is for connecting roads, across their ends."""
+    """One `<road>`. `lane_links[lane id] = (lane before, lane after)` leads across its ends to other roads."""
 
     id: int
     name: str
@@ -135,7 +135,7 @@ class Road:
     lane_offset: Profile = field(default_factory=Profile)
     predecessor: Link | None = None
     successor: Link | None = None
-    lane_links: dict[int, tuple[int, int]] = field(default_factory=dict)
+    lane_links: dict[int, tuple[int | None, int | None]] = field(default_factory=dict)
     signals: list[Signal] = field(default_factory=list)
     references: list[SignalReference] = field(default_factory=list)
     crosswalks: list[Crosswalk] = field(default_factory=list)

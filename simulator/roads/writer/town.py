@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from simulator.roads.writer.geometry import Path
+from simulator.roads.writer.geometry import Path, Profile
 from simulator.roads.writer.junction import (
     Connection,
     Junction,
@@ -95,6 +95,29 @@ class Town:
         )
         self.roads[road.id] = road
         return road
+
+    def prolong(self, road: Road, length: float) -> Road:
+        """Add a straight, level road with the same lanes behind the end of one that has a single section."""
+        lanes = road.sections[0]
+        more = Road(
+            id=len(self.roads) + 1,
+            name=road.name,
+            path=Path(road.path.end).line(length),
+            sections=[Section(0.0, list(lanes.left), list(lanes.right))],
+            center=road.center,
+            speed_kmh=road.speed_kmh,
+            kind=road.kind,
+            elevation=Profile.constant(road.elevation.value(road.length)),
+            predecessor=Link("road", road.id, "end"),
+        )
+        road.successor = Link("road", more.id, "start")
+        ids = [*(-(i + 1) for i in range(len(lanes.right))), *(i + 1 for i in range(len(lanes.left)))]
+        for lane in ids:
+            before, _ = road.lane_links.get(lane, (None, None))
+            road.lane_links[lane] = (before, lane)
+            more.lane_links[lane] = (lane, None)
+        self.roads[more.id] = more
+        return more
 
     # ---- junctions ---------------------------------------------------------------------------------------------------
 
