@@ -49,9 +49,6 @@ def set_weather(w, routes, percentage):  # type: ignore[no-untyped-def]
     """Weather of the world's route at a percentage of its length, linear between keyframes."""
     first = routes.weather_first[w.route]
     count = routes.weather_first[w.route + 1] - first
-    if count == 1:
-        w.weather[:] = routes.weather_values[first]
-        return
     after = 0
     while after < count and routes.weather_percent[first + after] < percentage:
         after += 1

@@ -21,6 +21,7 @@ from leaderboard_adapters.infractions import infraction_list
 from scenarios.switches import empty_switches
 from scenarios.weather import BASE_WEATHER
 from simulator.actors import place_actor, set_speed, spawn_actor
+from simulator.array_bundle import bundle
 from simulator.blueprints import EGO_BLUEPRINT, blueprint_index
 from simulator.roads.network import LaneType, RoadArrays
 from simulator.route_arrays import RouteArrays
@@ -70,7 +71,7 @@ def _lanes() -> list[dict]:
     return lanes
 
 
-def straight_road(stop_extent: tuple[float, float] = (1.5, 0.9)) -> RoadArrays:
+def straight_road() -> RoadArrays:
     """The road of this module's picture, points 1 m apart."""
     lanes = _lanes()
     xs = [np.linspace(lane["x"][0], lane["x"][1], abs(lane["x"][1] - lane["x"][0]) + 1) for lane in lanes]
@@ -140,8 +141,8 @@ def straight_road(stop_extent: tuple[float, float] = (1.5, 0.9)) -> RoadArrays:
         stop_x=np.array([SIGN_X]),
         stop_y=np.array([LANE_Y]),
         stop_z=np.zeros(1),
-        stop_extent_x=np.array([stop_extent[0]]),
-        stop_extent_y=np.array([stop_extent[1]]),
+        stop_extent_x=np.array([1.5]),
+        stop_extent_y=np.array([0.9]),
     )
     return RoadArrays(**fields)
 
@@ -178,8 +179,8 @@ class Drive:
     """An ego on the straight road with its criteria. All lights are green until a test turns them."""
 
     def __init__(self, net: RoadArrays | None = None, routes: RouteArrays | None = None, yaw: float = 0.0) -> None:
-        self.net = net or straight_road()
-        self.routes = routes or straight_route()
+        self.net = bundle(net or straight_road())
+        self.routes = bundle(routes or straight_route())
         self.worlds = empty_worlds(1)
         self.criteria = empty_criteria(1)
         self.switch_records = empty_switches(1)
@@ -215,6 +216,10 @@ class Drive:
         twin.worlds, twin.criteria = self.worlds.copy(), self.criteria.copy()
         twin.switch_records = self.switch_records.copy()
         return twin
+
+    def rebuild(self, **arrays: np.ndarray) -> None:
+        """Put other arrays into the road network, such as `stop_x`."""
+        self.net = bundle(straight_road()._replace(**arrays))
 
     def tick(self, count: int = 1) -> None:
         """Judge `count` ticks in which the ego stays where it is."""

@@ -122,7 +122,7 @@ def test_same_light_counts_again_only_after_another(drive: Drive) -> None:
 def test_light_farther_than_15_m_from_its_box_is_out_of_sight(drive: Drive) -> None:
     x = STOP_LINE_X + TAIL_CLOSE + 0.5
     for box, expected in ((x - 15.1, []), (x - 14.9, ["red_light"])):
-        drive.net = drive.net._replace(light_box_x=np.array([box, 1000.0]))
+        drive.rebuild(light_box_x=np.array([box, 1000.0]))
         drive.lights(RED, 0)
         drive.put(x)
         drive.tick()
@@ -190,16 +190,17 @@ def test_standing_farther_off_is_no_stop(at_sign: Drive) -> None:
 
 def test_sign_rules_whoever_is_on_its_lane_even_at_the_lane_edge(at_sign: Drive) -> None:
     """Waypoints are tested, not the ego's own place, so a box narrower than the lane still catches all of it."""
-    at_sign.net = straight_road(stop_extent=(1.5, 0.1))
+    at_sign.rebuild(stop_extent_y=np.array([0.1]))
     at_sign.go(SIGN_X + 10.0, LANE_Y + 1.5)
     assert at_sign.names() == ["stop_infraction"]
 
 
 def test_box_stays_parallel_to_the_world_and_is_widened_by_a_fifth(at_sign: Drive) -> None:
-    at_sign.net = straight_road(stop_extent=(0.5, 1.0))._replace(stop_y=np.array([LANE_Y + 1.19]))
+    extents = {"stop_extent_x": np.array([0.5]), "stop_extent_y": np.array([1.0])}
+    at_sign.rebuild(stop_y=np.array([LANE_Y + 1.19]), **extents)
     at_sign.go(SIGN_X + 10.0)
     assert at_sign.names() == ["stop_infraction"]
-    at_sign.net = at_sign.net._replace(stop_y=np.array([LANE_Y + 1.21]), stop_x=np.array([SIGN_X + 20.0]))
+    at_sign.rebuild(stop_y=np.array([LANE_Y + 1.21]), stop_x=np.array([SIGN_X + 20.0]), **extents)
     at_sign.c["last_failed_stop"] = -1
     at_sign.go(SIGN_X + 30.0)
     assert at_sign.names() == ["stop_infraction"]
