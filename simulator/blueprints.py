@@ -118,7 +118,7 @@ _INDEX = {blueprint.id: index for index, blueprint in enumerate(BLUEPRINTS)}
 #: float64[N, 3] half length, half width, half height (metres)
 HALF_SIZE = np.array([(b.half_length, b.half_width, b.half_height) for b in BLUEPRINTS])
 #: int8[N] Kind
-KIND = np.array([b.kind for b in BLUEPRINTS], dtype=np.int8)
+KIND = np.array([b.kind for b in BLUEPRINTS], dtype=np.int64)
 
 EGO_BLUEPRINT = _INDEX["vehicle.lincoln.mkz_2020"]
 
@@ -154,7 +154,7 @@ def filter_blueprints(
         )
         return all(want is None or want == value for want, value in wanted)
 
-    return np.array([i for i, b in enumerate(BLUEPRINTS) if fits(b)], dtype=np.int32)
+    return np.array([i for i, b in enumerate(BLUEPRINTS) if fits(b)], dtype=np.int64)
 
 
 #: Cars that background traffic and flows draw from (BENCH2DRIVE.md 1.6 "car filter", 1.8).

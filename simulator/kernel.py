@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from numba import types
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,18 +43,17 @@ def _sources_fingerprint() -> str:
 
 
 if "NUMBA_CACHE_DIR" not in os.environ:
-    numba.config.CACHE_DIR = str(cache_root() / "kernels" / _sources_fingerprint())
+    numba.config.CACHE_DIR = str(cache_root() / "kernels" / _sources_fingerprint())  # type: ignore[attr-defined]
 
 
 def kernel(function: F) -> F:
     """Compile a scalar function over arrays: cached on disk, without the GIL, same bits on every run (no fast-math)."""
-    return cast(F, numba.njit(cache=True, nogil=True)(function))
+    dispatcher = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    resolve = dispatcher.get_call_template
 
+    def resolve_by_type(args: Any, kws: Any) -> Any:
+        # Numba would compile one version for every constant that a caller passes
+        return resolve([types.unliteral(a) for a in args], {k: types.unliteral(v) for k, v in kws.items()})
 
-def inlined_kernel(function: F) -> F:
-    """A small kernel that is pasted into the kernels which call it.
-
-    For helpers that take a whole record of arrays (`RoadArrays`, a world): a real call counts a reference for each of
-    its arrays, about a microsecond for a road network.
-    """
-    return cast(F, numba.njit(inline="always", nogil=True)(function))
+    dispatcher.get_call_template = resolve_by_type
+    return cast(F, dispatcher)
