@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from simulator.kernel import inlined_kernel, kernel
+from simulator.kernel import kernel
 from simulator.roads.network import RoadArrays, RoadNetwork
 
 SEARCH_LIMIT = 100.0  # metres around a position in which lanes are looked for
@@ -154,7 +154,7 @@ def follow_lane(net: RoadArrays, lane: int, s_hint: float, x: float, y: float) -
     return (a + t) * step, -rx * math.sin(yaw) + ry * math.cos(yaw), beyond
 
 
-@inlined_kernel
+@kernel
 def _locate(net: RoadArrays, lane: int, s: float) -> tuple[int, float]:
     """Index of the point before s, and the fraction of the way to the next; clamped to the lane."""
     first = net.lane_first[lane]
