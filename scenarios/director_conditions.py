@@ -65,7 +65,8 @@ def holds(w, d, net, routes, scripts, live, strand, pc):  # type: ignore[no-unty
     if op == Op.MEMBER_DROVE:
         return add_way(w, d, live, strand, slot) > number[0]
     if op == Op.MEMBER_STANDS:
-        return w.behaviour[slot] == _HOLD
+        arrived = w.behaviour[slot] == _HOLD and w.travel_limit[slot] <= 0.0
+        return arrived or w.time - d.began[live, strand] > number[0] - _JUST
     if op == Op.MEMBER_AHEAD:
         ahead = (w.x[slot] - w.x[EGO]) * math.cos(w.yaw[EGO]) + (w.y[slot] - w.y[EGO]) * math.sin(w.yaw[EGO])
         return ahead > 0.0 and distance_between(w, EGO, slot) < number[0]

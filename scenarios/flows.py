@@ -85,7 +85,9 @@ def ego_hits_flow(w, d, mine):  # type: ignore[no-untyped-def]
     """True when the ego touches a vehicle of a flow in this tick."""
     hit = False
     for c in range(w.num_contacts):
-        hit = hit or d.slot_flow[w.contact_slot[c]] == mine
+        i = w.contact_slot[c]
+        # a vehicle that has not moved yet has taken the slot of whoever was hit
+        hit = hit or (i >= 0 and d.slot_flow[i] == mine and w.travelled[i] > 0.0)
     return hit
 
 

@@ -108,9 +108,15 @@ def _chosen(network: RoadNetwork, kind: str, recipe: Recipe, count: int, seed: i
             raise ScenarioError(f"{network.town} has room for {len(kept)} routes of type {kind}, not for {count}")
         routes = [_route(network.town, kind, draft, str(i + 1), "0") for i, draft in enumerate(drafts)]
         for draft, route, geometry in zip(drafts, routes, lay_routes(network, routes), strict=True):
-            if geometry is not None and len(kept) < count and not compile_scripts(network, route, geometry).notes:
+            if len(kept) < count and geometry is not None and _runs_as_meant(network, draft, route, geometry):
                 kept.append(draft)
     return kept
+
+
+def _runs_as_meant(network: RoadNetwork, draft: Draft, route: Route, geometry: RouteGeometry) -> bool:
+    """The route follows its lanes without a detour, and its scenario can be placed without a remark."""
+    meant = sum(s_to - s_from for _, s_from, s_to in draft.stretches)
+    return abs(geometry.path_end - meant) < 5.0 and not compile_scripts(network, route, geometry).notes
 
 
 def _candidates(network: RoadNetwork, kind: str, recipe: Recipe, seed: int) -> Iterator[Draft]:
@@ -162,13 +168,14 @@ def _route(town: str, kind: str, draft: Draft, route_id: str, case: str) -> Rout
 
 
 def _positions(like: LanePoint, stretches: Sequence[Stretch]) -> tuple[Location, ...]:
-    """Positions every 2 m along stretches of lanes, and one at the end."""
+    """Positions every 2 m along stretches of lanes, but none in junctions, where lanes overlap; and one at the end."""
     found: list[Location] = []
     due = 0.0
     for lane, s_from, s_to in stretches:
         s = s_from + due
         while s <= s_to:
-            found.append(Location(*_rounded(LanePoint(like.net, lane, s).place[:3])))
+            if like.net.lane_junction[lane] < 0:
+                found.append(Location(*_rounded(LanePoint(like.net, lane, s).place[:3])))
             s += POSITION_PITCH
         due = s - s_to
     if due < POSITION_PITCH - 0.5:

@@ -227,12 +227,13 @@ class Drove:
 
 @dataclass(frozen=True)
 class Stands:
-    """A member has come to the end of its walk or track."""
+    """A member has come to the end of its walk or track, or had `seconds` for it: what was hit may never get there."""
 
     member: str
+    seconds: float = math.inf
 
     def rows(self, names: Names) -> list[Instruction]:
-        return [Instruction(Op.MEMBER_STANDS, (names.member(self.member),))]
+        return [Instruction(Op.MEMBER_STANDS, (names.member(self.member),), (self.seconds,))]
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,11 @@ def dynamic_object_crossing(
     roadside, is_sidewalk = meeting.outward(direction, LaneType.SIDEWALK)
     outward = toward(direction)
     aside = 0.0 if is_sidewalk else outward * 1.5
-    behind = roadside.ahead(float(HALF_SIZE[blocker_model[0], 0]) + 0.5)
+    length, width, _ = (float(v) for v in HALF_SIZE[blocker_model[0]])
+    # half its length and 0.5 m in the official code; it stands across the road, so its width must be passed as well
+    behind = roadside.ahead(max(length + 0.5, width + 0.3))
     start = behind.beside(right=outward * 1.2, turned=-outward * (QUARTER_TURN + crossing_angle))
+    way = 2.0 * start.distance(meeting.place)
     patience = 2.1 + 0.1 * math.floor(math.degrees(crossing_angle) / 5.0 + 1e-9)
     return Script(
         cast=(
@@ -64,8 +67,8 @@ def dynamic_object_crossing(
                 Raise(("walker",)),
                 Arriving(meeting.place, patience, 6.0),
                 LeaveCrossingSpace(meeting.place),
-                Walk("walker", 2.0, 2.0 * start.distance(meeting.place)),
-                Stands("walker"),
+                Walk("walker", 2.0, way),
+                Stands("walker", way / 2.0),
                 Remove(("walker", "blocker")),
                 Drove(40.0),
                 End(),
@@ -95,7 +98,7 @@ def pedestrian_crossing(at: Site) -> Script:
             Arriving(meeting.place, 3.5, 12.0),
             Wait(Between(0.0, 1.5)),
             Walk(name, Between(1.3, 2.0), 2.3 * metres),
-            Stands(name),
+            Stands(name, 2.3 * metres / 1.3),
             Remove((name,)),
         )
 
