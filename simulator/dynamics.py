@@ -18,7 +18,7 @@ REAR_AXLE = 1.4178275  # m from the reference point to the rear axle
 WHEELBASE = -0.090769015 + REAR_AXLE  # m, effective (a fitting artefact, not geometry)
 STEERING_GAIN = 0.36848336  # rad at steer = 1
 STEERING_LAG = 0.1  # s, first order
-COAST = -0.5  # m/s2 without throttle
+COAST = -0.5  # m/s2 without throttle, or less where the fit slows down more at its lowest throttle
 DRAG = 1.0e-3  # 1/m above the tabulated speeds; full throttle tops out near 200 km/h
 MAX_TABLE_SPEED = 80.0 / 3.6  # m/s
 REFERENCE_HALF_LENGTH = 2.446  # m, of the vehicle that the constants were fitted on
@@ -72,10 +72,11 @@ _CONTROLLED = int(Behaviour.CONTROLLED)
 
 @kernel
 def throttle_acceleration(speed, throttle):  # type: ignore[no-untyped-def]
-    """Acceleration in m/s2 at `speed` (m/s, >= 0) and throttle 0..1."""
+    """Acceleration in m/s2 at `speed` (m/s, >= 0) and throttle 0..1: rises with throttle, falls with speed."""
     if throttle < _THROTTLE_FROM:
         share = throttle / _THROTTLE_FROM
-        return COAST * (1.0 - share) + share * throttle_acceleration_table(speed, _THROTTLE_FROM)
+        pull = throttle_acceleration_table(speed, _THROTTLE_FROM)
+        return min(COAST, pull) * (1.0 - share) + pull * share
     return throttle_acceleration_table(speed, throttle)
 
 
@@ -116,7 +117,8 @@ def drive_controlled(w, i):  # type: ignore[no-untyped-def]
     speed = abs(w.speed[i])
     opposed = (direction > 0.0) == (w.reverse[i] == 1) and speed > 0.0
     if brake > 0.0 or opposed:
-        acceleration = brake_acceleration(speed, max(brake, throttle) if opposed else brake)
+        pedal = max(brake, throttle) if opposed else brake
+        acceleration = min(brake_acceleration(speed, pedal), throttle_acceleration(speed, 0.0))
     else:
         acceleration = throttle_acceleration(speed, throttle)
     following = max(speed + acceleration * TICK_SECONDS, 0.0)

@@ -1,0 +1,177 @@
+"""Worlds made by hand for the tests of the simulator.
+
+`crossroads()` is a small town drawn for these tests. Seen from above, CARLA's frame (x east, y south), metres; every
+road has one lane of 3.5 m each way, driven on the right, 50 km/h:
+
+                 x 0                      x 200
+                  |                         |
+                North                    Mill lane            y -140
+                  |                         |
+    West ---- A (lights) ---- Main ---- B (stop) ---- East ---.      y 0
+                  |                         |                  \\  bend of 20 m radius
+                South                    Mill lane              |
+                                                                |    y 140
+    x -200                                                    x 320
+
+At A the main street and the side street are green in turn (10 s green, 3 s yellow, 2 s all red). At B the side street
+has stop signs, the main street has the right of way.
+
+`Traffic` is one world in a town, without an ego in sight: its actors are put there by name of lane and metre, and
+`tick` is the tick of `envs.tick` without scenarios and criteria.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+
+from envs.routes import RouteBatch, prepare_routes
+from envs.tick import tick_traffic
+from leaderboard_adapters.criteria_state import empty_criteria
+from scenarios.director_state import empty_directors
+from scenarios.route import Location, Route
+from simulator.actors import set_speed, spawn_actor
+from simulator.blueprints import blueprint_index
+from simulator.roads.cache import load_town
+from simulator.roads.network import LaneType, RoadArrays
+from simulator.roads.writer.geometry import Path, Pose
+from simulator.roads.writer.road import Arm
+from simulator.roads.writer.town import Town
+from simulator.roads.writer.xml import to_xodr
+from simulator.state import MAX_PLAN, TICK_SECONDS, Behaviour, LightState, Role, empty_worlds
+from simulator.tracking import stand_on_lane
+
+EAST, SOUTH, WEST, NORTH = 0.0, 0.5 * math.pi, math.pi, -0.5 * math.pi  # headings, rad
+BEND_RADIUS = 20.0  # m, of the reference line
+CAR = "vehicle.lincoln.mkz_2020"
+
+_MOUTH = 12.0  # m from the middle of a crossing to its roads
+
+
+def _draw_crossroads() -> Town:
+    town = Town("Crossroads")
+
+    def street(name: str, x: float, y: float, heading: float, length: float) -> Path:
+        path = Path(Pose(x, y, heading)).line(length)
+        town.road(name, path, "d", "d")
+        return path
+
+    quarter = 0.5 * math.pi
+    street("West", -200.0, 0.0, 0.0, 200.0 - _MOUTH)
+    street("Main", _MOUTH, 0.0, 0.0, 200.0 - 2.0 * _MOUTH)
+    bend = Path(Pose(200.0 + _MOUTH, 0.0, 0.0)).line(88.0).arc(BEND_RADIUS * quarter, -1.0 / BEND_RADIUS).line(120.0)
+    town.road("East", bend, "d", "d")
+    for x, names in ((0.0, ("North", "South")), (200.0, ("Mill Lane North", "Mill Lane South"))):
+        street(names[0], x, _MOUTH, quarter, 128.0)
+        street(names[1], x, -_MOUTH, -quarter, 128.0)
+    west, main, east, north_a, south_a, north_b, south_b = town.roads.values()
+    a = town.junction("A", [Arm(main, "start"), Arm(north_a, "start"), Arm(west, "end"), Arm(south_a, "start")])
+    b = town.junction("B", [Arm(east, "start"), Arm(north_b, "start"), Arm(main, "end"), Arm(south_b, "start")])
+    town.signalise(a, [{0: "LSR", 2: "LSR"}, {1: "LSR", 3: "LSR"}])
+    town.stop(b, 1, 3)
+    return town
+
+
+@lru_cache(maxsize=1)
+def crossroads() -> RouteBatch:
+    """The town of this module's picture, with one route from West to East."""
+    network = load_town(to_xodr(_draw_crossroads()), "Crossroads")
+    ends = (Location(-190.0, 1.75, 0.0), Location(290.0, 1.75, 0.0))
+    return prepare_routes(network, [Route("1", "Crossroads", ends)])
+
+
+def lane_at(net: RoadArrays, x: float, y: float, heading: float) -> tuple[int, float]:
+    """Driving lane outside junctions and metres on it at a place, among the lanes that lead that way."""
+    near = np.hypot(net.point_x - x, net.point_y - y)
+    lane = net.point_lane
+    fits = (np.cos(net.point_yaw - heading) > 0.8) & (net.lane_type[lane] == LaneType.DRIVING)
+    near[~fits | (net.lane_junction[lane] >= 0)] = np.inf
+    p = int(near.argmin())
+    assert near[p] < 2.5, f"no lane leads that way at ({x}, {y})"
+    return int(lane[p]), float((p - net.lane_first[lane[p]]) * net.lane_step[lane[p]])
+
+
+def lanes_onward(net: RoadArrays, lane: int, turns: str = "SSSS") -> list[int]:
+    """The lanes of a plan that begins on `lane` and takes `turns` (L, S, R) at the junctions."""
+    plan = [lane]
+    wanted = list(turns)
+    while len(plan) < MAX_PLAN:
+        after = net.succ_lane[net.succ_first[plan[-1]] : net.succ_first[plan[-1] + 1]]
+        after = [int(k) for k in after if net.lane_type[k] == LaneType.DRIVING]
+        if not after:
+            break
+        if net.lane_junction[after[0]] >= 0 and net.lane_junction[plan[-1]] < 0:
+            turn = "LSR".index(wanted.pop(0)) - 1
+            after = [k for k in after if net.lane_turn[k] == turn]
+        plan.append(after[0])
+    return plan
+
+
+class Traffic:
+    """One world whose actors are placed by hand; nobody is in the ego's slot."""
+
+    def __init__(self, batch: RouteBatch) -> None:
+        self.batch = batch
+        self.net, self.routes = batch.net, batch.arrays
+        self.worlds = empty_worlds(1)
+        self.directors = empty_directors(1)
+        self.criteria = empty_criteria(1)
+        self._controls = np.zeros((1, 3))
+        self.w["bg_enabled"] = 0
+        self.hold_lights(LightState.GREEN)
+
+    @property
+    def w(self) -> np.void:
+        return self.worlds[0]
+
+    def spawn(self, blueprint: str, x: float, y: float, heading: float = EAST) -> int:
+        """A standing actor anywhere; returns its slot."""
+        slot = int(spawn_actor(self.w, blueprint_index(blueprint), int(Role.SCENARIO), x, y, 0.0, heading))
+        assert slot > 0
+        return slot
+
+    def drive(
+        self, x: float, y: float, heading: float, speed: float = 0.0, turns: str = "SSSS", blueprint: str = CAR
+    ) -> int:
+        """A traffic vehicle on the lane there, with `speed` m/s, that takes `turns` at the next junctions."""
+        lane, s = lane_at(self.net, x, y, heading)
+        slot = self.spawn(blueprint, x, y, heading)
+        self.w["behaviour"][slot] = int(Behaviour.LANES)
+        self.w["target_speed"][slot] = -1.0
+        stand_on_lane(self.w, self.net, slot, lane, s)
+        plan = lanes_onward(self.net, lane, turns)
+        self.w["plan"][slot, : len(plan)] = plan
+        set_speed(self.w, slot, speed)
+        return slot
+
+    def walk(self, x: float, y: float, heading: float, speed: float = 1.4) -> int:
+        """A walker who goes straight on."""
+        slot = self.spawn("walker.pedestrian.0001", x, y, heading)
+        self.w["behaviour"][slot] = int(Behaviour.WALK)
+        self.w["target_speed"][slot] = speed
+        set_speed(self.w, slot, speed)
+        return slot
+
+    def hold_lights(self, state: LightState) -> None:
+        """All lights show `state` from now on."""
+        self.w["group_frozen"] = 1
+        self.w["light_state"] = int(state)
+
+    def tick(self, count: int = 1) -> None:
+        """Advance by ticks of 0.05 s."""
+        for _ in range(count):
+            tick_traffic(self.worlds, self.directors, self.criteria, self._controls, self.net, self.routes)
+
+    def seconds(self, count: float) -> None:
+        """Advance by seconds."""
+        self.tick(round(count / TICK_SECONDS))
+
+    def front(self, slot: int, heading: float = EAST) -> float:
+        """Metres of an actor's front along a heading, from the origin."""
+        centre = self.w["x"][slot] * math.cos(heading) + self.w["y"][slot] * math.sin(heading)
+        return float(centre + self.w["half_length"][slot])
+
+    def speed(self, slot: int) -> float:
+        return float(self.w["speed"][slot])
