@@ -179,6 +179,17 @@ DEFECTS = [
         "lane offset begins late", _LANES_1, '<laneOffset s="5" a="1"/>' + _LANES_1, "road 1", "begin at s=5", "s=0"
     ),
     BadMap("part of no junction", 'id="2" junction="5"', 'id="2" junction="77"', "road 2", 'junction "77"', "write -1"),
+    BadMap(
+        "no junction attribute", ' id="4" junction="-1"', ' id="4"', "road 4", "reads as junction 0", 'junction="-1"'
+    ),
+    BadMap(
+        "lane link against the traffic",
+        '<predecessor id="1"/></link>',
+        '<predecessor id="-1"/></link>',
+        "section s=50, lane 1",
+        "predecessor lane -1 of road 1, section s=0 runs the other way",
+        "take the link out",
+    ),
     # raises an exception that names no place
     BadMap("road of no length", 'length="100" id="1"', 'length="0" id="1"', "road 1", "length 0 is not", "geometries"),
     BadMap("road of negative length", 'length="60" id="4"', 'length="-5" id="4"', "road 4", "length -5", "geometries"),
@@ -231,6 +242,8 @@ DEFECTS = [
     BadMap("stencil before the road", 's="4" t="1.7"', 's="-4" t="1.7"', "object 82", "before its road", "0 to 60"),
     BadMap("bad latitude", "+lat_0=49.5", "+lat_0=x", "<geoReference>", '+lat_0="x"', "degrees"),
     BadMap("position is no number", 'x="120" y="0"', 'x="nan" y="0"', "road 4", '"nan" is not a finite', "a number"),
+    BadMap("crosswalk nowhere", 's="94"', 's="inf"', "object 80", '"inf" is not', "a number"),
+    BadMap("heading is no number", 'hOffset="0"', 'hOffset="inf"', "signal 70", 'hOffset "inf"', "a number"),
     BadMap("endless geometry", 'hdg="0" length="60"', 'hdg="0" length="inf"', "road 4", '"inf" is not', "a number"),
     BadMap("arc of curvature 0", 'curvature="0.05"', 'curvature="0"', "road 3", "curvature 0", "<line/>"),
     BadMap("arc of no curvature", ' curvature="0.05"', "", "road 3", "curvature is missing", "a number"),
@@ -308,12 +321,25 @@ DEFECTS = [
     BadMap(
         "no width", '<width sOffset="0" a="3.5" b="0" c="0" d="0"/>', "", "lane 1", "without <width>", "write its width"
     ),
-    BadMap("negative width", 'a="3.5"', 'a="-3.5"', "lane 1", "width -3.5 m is negative", "positive"),
+    BadMap("negative width", 'a="3.5"', 'a="-3.5"', "lane 1", "width -3.5 m is negative", "coefficients"),
     BadMap(
         "two signals of one id", 'id="71" name="Sign_Stop"', 'id="70" name="Sign_Stop"', "signal 70", "same id", "own"
     ),
     BadMap("negative geometry", 'hdg="0" length="60"', 'hdg="0" length="-60"', "road 4", "of length -60", "positive"),
     BadMap("lanes in two lists", "</left><center>", "</left><left></left><center>", "road 1", "second <left>", "first"),
+    BadMap("geometries too short", 'hdg="0" length="60"', 'hdg="0" length="40"', "road 4", "end at s=40", "length"),
+    BadMap("lane as wide as a town", 'a="3.5" b="0"', 'a="3.5" b="9"', "lane 1", "too large", "coefficients"),
+    BadMap(
+        "road into the sky",
+        '<elevation s="0" a="0" b="0"',
+        '<elevation s="0" a="0" b="999"',
+        "road 1",
+        "reach",
+        "coeff",
+    ),
+    BadMap(
+        "validity of a million lanes", 'toLane="1"', 'toLane="1000000"', "signal 71", "to lane 1000000", "name lanes"
+    ),
     BadMap("no lane section", section(0, lane(1), lane(-1)), "", "road 4", "no <laneSection>", "give the road lanes"),
 ]
 

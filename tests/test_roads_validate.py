@@ -55,13 +55,13 @@ def test_what_is_no_map_at_all_is_refused(name: str, text: str, tmp_path: Path) 
 
 
 def test_defects_are_reported_together_and_in_the_order_of_the_file() -> None:
-    text = GOOD_MAP.replace('a="3.5"', 'a="-3.5"', 1).replace('hdg="0" length="60"', 'hdg="0" length="-60"')
+    text = GOOD_MAP.replace('a="3.5"', 'a="-3.5"', 1).replace('curvature="0.05"', 'curvature="0"')
     with pytest.raises(MapError) as caught:
         validate(Document(text, "two.xodr"))
     lines = str(caught.value).splitlines()
     assert lines[0] == "two.xodr: 2 defects in the map"
     assert "width -3.5" in lines[1]
-    assert "length -60" in lines[2]
+    assert "curvature 0" in lines[2]
 
 
 def test_of_very_many_defects_only_the_first_are_written_out() -> None:

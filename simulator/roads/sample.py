@@ -17,6 +17,7 @@ Key = tuple[int, int, int]
 _EDGE = 2e-5  # metres: at a lane's very end CARLA finds no waypoint, and it compares in single precision
 _COARSE = 0.25  # metres of road s between the samples that measure a lane's length
 SHORTEST_LANE = 2e-3  # metres; CARLA's queries cannot tell shorter lanes from their neighbours
+_LONGEST = 20.0  # times its road's length a lane may be long before it is a mistake in the map
 _STEP = 1.0  # metres, the longest distance between two lane points
 _UPSTREAM = 3.0  # metres from a lane's end to the middle of a light's trigger box (UTrafficLightComponent: 1.5 + 1.5)
 _BOX_LENGTH = 1.5  # metres, half length of that box along the lane
@@ -102,6 +103,8 @@ def _sample_lane(town: Any, row: np.ndarray, known: set[Key]) -> Payload:
     arc = chord * np.where((bend > 1e-6) & (bend < 0.5), bend / np.sin(np.where(bend > 1e-6, bend, 1.0)), 1.0)
     along = np.concatenate([[0.0], np.cumsum(arc)])
     length = float(along[-1])
+    if not length < _LONGEST * (last - first) + 100.0:
+        raise ValueError(f"road {road}, lane {lane}: {length:.3g} m long on {last - first:.3g} m of road")
     pieces = max(1, math.ceil(length / _STEP - 1e-9))
     fine_s = np.interp(np.linspace(0.0, length, pieces + 1), along, coarse_s)
     fine_s[0], fine_s[-1] = start, end

@@ -16,7 +16,8 @@ from simulator.roads.validate_links import check_links
 from simulator.roads.validate_report import Report, RoadNode, SectionNode
 from simulator.roads.validate_signals import check_signals
 
-_EPS = 1e-3  # metres by which a record may miss the begin of its road, section or lane
+_WIDEST = 100.0  # metres; a lane's width beyond it is a mistake in its coefficients
+_HIGHEST = 10_000.0  # metres, likewise for elevations
 _GEOMETRIES = ("line", "arc", "spiral", "poly3", "paramPoly3")
 _LANE_TYPES = frozenset(
     ["none", "driving", "stop", "shoulder", "biking", "sidewalk", "border", "restricted", "parking", "bidirectional"]
@@ -43,6 +44,10 @@ def validate(document: Document) -> list[str]:
     _check_header(report, root)
     roads = _read_roads(report, root)
     for road in roads.values():
+        for kind in road.element.findall("type"):
+            report.number(kind, "s", road.where, default=0.0)
+            for speed in kind.findall("speed"):
+                _check_speed(report, speed, road.where)
         _check_plan(report, road)
         _check_profile(report, road)
         _check_lanes(report, road)
@@ -99,8 +104,12 @@ def _check_plan(report: Report, road: RoadNode) -> None:
         if length is not None and length < 0.0:
             report.defect(geometry, road.where, f"a geometry of length {length:g}", "write a positive length")
         _check_shape(report, geometry, road.where, geometry is geometries[-1])
-    if begins[0] is not None and begins[0] > _EPS:
+    if begins[0] is not None and begins[0] > 0.0:
         report.defect(geometries[0], road.where, f"the first geometry begins at s={begins[0]:g}", "begin at s=0")
+    drawn = _end_of(geometries[-1])
+    if math.isfinite(drawn) and math.isfinite(road.length) and abs(drawn - road.length) > max(1.0, 0.01 * road.length):
+        wrong = f"the road is {road.length:g} m long, but its geometries end at s={drawn:g}"
+        report.defect(road.element, road.where, wrong, "write the length of its geometries")
     _check_ascending(report, geometries, begins, road.where, "geometries")
 
 
@@ -128,21 +137,46 @@ def _check_shape(report: Report, geometry: Element, where: str, last: bool) -> N
             report.defect(shape, where, "a paramPoly3 that does not move", "write its coefficients")
 
 
+def _end_of(geometry: Element) -> float:
+    try:
+        return float(geometry.get("s", "0")) + float(geometry.get("length", ""))
+    except ValueError:
+        return math.nan
+
+
 def _check_profile(report: Report, road: RoadNode) -> None:
     records = (
-        ("elevationProfile/elevation", "abcd", "elevations"),
-        ("lateralProfile/superelevation", "abcd", "superelevations"),
-        ("lanes/laneOffset", "abcd", "lane offsets"),
+        ("elevationProfile/elevation", "elevations"),
+        ("lateralProfile/superelevation", "superelevations"),
+        ("lanes/laneOffset", "lane offsets"),
     )
-    for path, names, what in records:
+    for path, what in records:
         elements = road.element.findall(path)
         begins = [report.number(e, "s", road.where) for e in elements]
-        for element in elements:
-            for name in names:
-                report.number(element, name, road.where, default=0.0)
-        if elements and begins[0] is not None and begins[0] > _EPS:
+        lengths = _lengths(begins, road.length)
+        for element, length in zip(elements, lengths):
+            _begin, end = _polynomial_ends(report, element, road.where, length)
+            if abs(end) > _HIGHEST:
+                wrong = f"the {what} reach {end:.3g}"
+                report.defect(element, road.where, wrong, "correct the coefficients a, b, c, d")
+        if elements and begins[0] is not None and begins[0] > 0.0:
             report.defect(elements[0], road.where, f"the {what} begin at s={begins[0]:g}", "begin at s=0")
         _check_ascending(report, elements, begins, road.where, what)
+
+
+def _lengths(begins: list[float | None], end: float) -> list[float]:
+    """Lengths of records from their begins and the end of the last; 0 where one is unknown."""
+    ends = [*begins[1:], end]
+    return [max(b - a, 0.0) if a is not None and b is not None else 0.0 for a, b in zip(begins, ends)]
+
+
+def _polynomial_ends(report: Report, element: Element, where: str, length: float) -> tuple[float, float]:
+    """A record's cubic at its begin and end; 0 where a coefficient is no number (which is reported)."""
+    found = [report.number(element, name, where, default=0.0) for name in "abcd"]
+    values = [value for value in found if value is not None]
+    if len(values) < 4 or not math.isfinite(length):
+        return 0.0, 0.0
+    return values[0], sum(value * length**power for power, value in enumerate(values))
 
 
 def _check_ascending(
@@ -168,7 +202,7 @@ def _check_lanes(report: Report, road: RoadNode) -> None:
         if s < 0.0 or s > road.length:
             wrong = f"the section begins outside the road (length {road.length:g})"
             report.defect(section, where, wrong, "write an s on the road")
-        if before is None and s > _EPS:
+        if before is None and s > 0.0:
             report.defect(section, where, "the first section does not begin at s=0", "begin at s=0")
         if before is not None and s <= before:
             wrong = "another section has the same s" if s == before else "sections are not in order of s"
@@ -176,10 +210,10 @@ def _check_lanes(report: Report, road: RoadNode) -> None:
         before = s
         lanes = _read_lanes(report, section, where)
         road.sections.append(SectionNode(section, s, lanes, where))
-    for node in road.sections:
+    for node, length in zip(road.sections, _lengths([n.s for n in road.sections], road.length)):
         for lane_id, lane in node.lanes.items():
             if lane_id != 0:
-                _check_lane(report, lane, f"{node.where}, lane {lane_id}")
+                _check_lane(report, lane, f"{node.where}, lane {lane_id}", length)
 
 
 def _read_lanes(report: Report, section: Element, where: str) -> dict[int, Element]:
@@ -215,19 +249,20 @@ def _read_lanes(report: Report, section: Element, where: str) -> dict[int, Eleme
     return lanes
 
 
-def _check_lane(report: Report, lane: Element, where: str) -> None:
+def _check_lane(report: Report, lane: Element, where: str, length: float) -> None:
     kind = lane.get("type")
     if kind not in _LANE_TYPES:
         wrong = f'CARLA does not know lane type "{kind}" and reads it as none'
         report.warn(lane, where, wrong, "use driving where vehicles drive")
-    _check_width(report, lane, where)
+    _check_width(report, lane, where, length)
     if kind == "driving":
         _check_marks(report, lane, where)
     for speed in lane.findall("speed"):
+        report.number(speed, "sOffset", where, default=0.0)
         _check_speed(report, speed, where)
 
 
-def _check_width(report: Report, lane: Element, where: str) -> None:
+def _check_width(report: Report, lane: Element, where: str, length: float) -> None:
     widths = lane.findall("width")
     kind = lane.get("type")
     if not widths:
@@ -238,14 +273,14 @@ def _check_width(report: Report, lane: Element, where: str) -> None:
         elif kind != "none":
             report.warn(lane, where, "no <width>, so that the lane is 0 m wide", "write its width")
         return
-    begins: list[float | None] = []
-    for width in widths:
-        begins.append(report.number(width, "sOffset", where, default=0.0))
-        values = [report.number(width, name, where, default=0.0) for name in "abcd"]
-        a = values[0]
-        if a is not None and a < -0.05:
-            report.defect(width, where, f"width {a:g} m is negative", "write a positive width")
-    if begins[0] is not None and begins[0] > _EPS:
+    begins = [report.number(width, "sOffset", where, default=0.0) for width in widths]
+    for width, part in zip(widths, _lengths(begins, length)):
+        for value in _polynomial_ends(report, width, where, part):
+            if not -0.05 <= value <= _WIDEST:
+                wrong = f"width {value:g} m is {'negative' if value < 0.0 else 'too large'}"
+                report.defect(width, where, wrong, "correct the coefficients a, b, c, d")
+                break
+    if begins[0] is not None and begins[0] > 0.0:
         report.defect(widths[0], where, f"the widths begin at sOffset={begins[0]:g}", "begin at sOffset=0")
     _check_ascending(report, widths, begins, where, "widths")
 

@@ -35,7 +35,11 @@ def _read_junctions(report: Report, root: Element) -> dict[int, Element]:
 
 
 def _check_membership(report: Report, road: RoadNode, junctions: dict[int, Element]) -> None:
-    text = road.element.get("junction", "-1")
+    text = road.element.get("junction")
+    if text is None:
+        wrong = "no junction, which CARLA reads as junction 0"
+        report.defect(road.element, road.where, wrong, 'write junction="-1", or the id of its junction')
+        return
     if text == "-1":
         return
     if not text.isdigit() or int(text) not in junctions:
@@ -69,11 +73,16 @@ def _check_road_link(
         return
     own = road.sections[0 if tag == "predecessor" else -1]
     if other.sections:
-        _check_lane_links(report, own, tag, other.sections[0 if contact == "start" else -1])
+        same_way = (tag == "successor") == (contact == "start")
+        _check_lane_links(report, own, tag, other.sections[0 if contact == "start" else -1], same_way)
 
 
-def _check_lane_links(report: Report, section: SectionNode, tag: str, target: SectionNode) -> None:
-    """Each lane's link must name a lane of the section that it leads to; CARLA crashes on others."""
+def _check_lane_links(report: Report, section: SectionNode, tag: str, target: SectionNode, same_way: bool) -> None:
+    """Each lane's link must name a lane of the section that it leads to; CARLA crashes on others.
+
+    A driving lane must lead to one that runs on (`same_way`: s of both sections grows in the same direction).
+    Sidewalks of stock towns do not keep to this, and CARLA copes.
+    """
     for number, lane in section.lanes.items():
         for link in lane.findall(f"link/{tag}"):
             text = link.get("id", "")
@@ -83,14 +92,18 @@ def _check_lane_links(report: Report, section: SectionNode, tag: str, target: Se
                 known = False
             if not known:
                 wrong = f'{tag} lane "{text}" does not exist in {target.where}'
-                report.defect(link, f"{section.where}, lane {number}", wrong, "correct the id, or take the link out")
+            elif lane.get("type") == "driving" and number * int(text) * (1 if same_way else -1) < 0:
+                wrong = f"{tag} lane {text} of {target.where} runs the other way"
+            else:
+                continue
+            report.defect(link, f"{section.where}, lane {number}", wrong, "correct the id, or take the link out")
 
 
 def _check_section_links(report: Report, road: RoadNode) -> None:
     left_hand = (road.element.get("rule") or "RHT").upper() == "LHT"
     for before, after in zip(road.sections, road.sections[1:]):
-        _check_lane_links(report, before, "successor", after)
-        _check_lane_links(report, after, "predecessor", before)
+        _check_lane_links(report, before, "successor", after, True)
+        _check_lane_links(report, after, "predecessor", before, True)
         for number, lane in before.lanes.items():
             if number and (number < 0) != left_hand:
                 _check_continues(report, before, number, lane, "successor", after)

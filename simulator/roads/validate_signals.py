@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element
 from simulator.roads.opendrive import STOP_SIGN_TYPE, TRAFFIC_LIGHT_TYPES, YIELD_SIGN_TYPE
 from simulator.roads.validate_report import Report, RoadNode, SectionNode
 
+_MOST_LANES = 100  # to a side; CARLA walks through every lane that a validity names
 _RULING_TYPES = TRAFFIC_LIGHT_TYPES | {STOP_SIGN_TYPE, YIELD_SIGN_TYPE}
 
 
@@ -60,7 +61,8 @@ def _read_signals(report: Report, roads: dict[int, RoadNode]) -> dict[str, Eleme
 
 def _check_position(report: Report, road: RoadNode, element: Element, where: str) -> None:
     s = report.number(element, "s", where)
-    report.number(element, "t", where, default=0.0)
+    for name in ("t", "zOffset", "hOffset"):
+        report.number(element, name, where, default=0.0)
     if s is None:
         return
     if s < 0.0:
@@ -87,7 +89,11 @@ def _check_validity(report: Report, road: RoadNode, element: Element) -> bool:
         except ValueError:
             report.defect(validity, where, "a validity whose lanes are no whole numbers", "write lane ids")
             continue
-        lanes = [n for n in range(max(ends[0], -1000), min(ends[1], 1000) + 1) if n != 0]
+        if max(-ends[0], ends[1]) > _MOST_LANES:
+            wrong = f"a validity from lane {ends[0]} to lane {ends[1]}"
+            report.defect(validity, where, wrong, "name lanes of the section at its s")
+            continue
+        lanes = [n for n in range(ends[0], ends[1] + 1) if n != 0]
         applies |= any(n in section.lanes for n in lanes)
         if lanes and not all(n in section.lanes for n in lanes):
             wrong = "a validity names lanes that the road does not have there"
@@ -133,6 +139,8 @@ def _check_object(report: Report, road: RoadNode, thing: Element) -> None:
     name = thing.get("name", "")
     where = f'{road.where}, object {thing.get("id")} "{name}"'
     if thing.get("type") == "crosswalk":
+        report.number(thing, "s", where)
+        report.number(thing, "t", where, default=0.0)
         _check_crosswalk(report, thing, where)
         return
     speed = name[:6] in ("Speed_", "speed_")
