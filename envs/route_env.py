@@ -54,7 +54,7 @@ class RouteEnv(gym.Env[np.ndarray, np.ndarray]):
 
     def restore(self, snapshot: Snapshot) -> np.ndarray:
         """Put a snapshot back and return its observation."""
-        self._over = bool(snapshot.criteria["finished"])
+        self._over = snapshot.finished
         return np.asarray(self._vector.restore(snapshot)[0])
 
 

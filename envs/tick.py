@@ -9,8 +9,8 @@
 | 5 | lanes, heights, the ego's place on its path | `simulator.tracking` |
 | 6 | traffic lights | `simulator.signals` |
 | 7 | background traffic: plans, wanted speeds, who comes and goes | `simulator.background` |
-| 8 | scenarios: triggers, strands, flows, commands to 6 and 7 | `scenarios.director` |
-| 9 | weather along the route | `leaderboard_adapters.criteria` |
+| 8 | weather along the route, and who drives with lights | `leaderboard_adapters.criteria_weather` |
+| 9 | scenarios: triggers, strands, flows, commands to 6 and 7 | `scenarios.director` |
 | 10 | criteria: events, scores, end of the route | `leaderboard_adapters.criteria` |
 
 The official loop ticks the world, calls the agent, then ticks background, scenarios and criteria on the same state
@@ -19,7 +19,8 @@ The official loop ticks the world, calls the agent, then ticks background, scena
 
 from __future__ import annotations
 
-from leaderboard_adapters.criteria import update_criteria, update_weather
+from leaderboard_adapters.criteria import update_criteria
+from leaderboard_adapters.criteria_weather import update_headlights, update_weather
 from scenarios.director import perturb_control, tick_director
 from simulator.background import tick_background
 from simulator.collisions import collide
@@ -59,8 +60,9 @@ def tick_rules(worlds, directors, criteria, switches, net, routes, scripts):  # 
         if criteria[b].finished != 0:
             continue
         w = worlds[b]
-        tick_director(w, directors[b], switches[b], net, routes, scripts)
         update_weather(w, criteria[b], routes)
+        update_headlights(w, criteria[b])
+        tick_director(w, directors[b], switches[b], net, routes, scripts)
         update_criteria(w, criteria[b], switches[b], net, routes)
 
 

@@ -147,8 +147,8 @@ class RouteVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     def restore(self, snapshot: Snapshot, index: int = 0) -> np.ndarray:
         """Put a snapshot back and return the observations, float32[B, 188]."""
         self.batch.restore(index, snapshot)
-        self._ended[index] = bool(snapshot.criteria["finished"])
-        self._lengths[index] = self.batch.routes.routes[int(snapshot.world["route"])].length
+        self._ended[index] = snapshot.finished
+        self._lengths[index] = self.batch.routes.routes[snapshot.route].length
         return self._observe()
 
     def fork(self, count: int, index: int = 0) -> WorldBatch:

@@ -13,9 +13,9 @@ import numpy as np
 from envs.routes import RouteBatch
 from envs.tick import log_ego, tick_rules, tick_traffic
 from leaderboard_adapters.criteria import finish_criteria, reset_criteria
-from leaderboard_adapters.criteria_state import CRITERIA, RouteEnd
+from leaderboard_adapters.criteria_state import CRITERIA, RouteEnd, empty_criteria
 from scenarios.director import reset_director
-from scenarios.director_state import DIRECTOR
+from scenarios.director_state import DIRECTOR, empty_directors
 from scenarios.switches import SWITCHES, empty_switches
 from simulator.actors import place_actor
 from simulator.background import populate
@@ -65,12 +65,36 @@ def begin_traffic(w, net, routes):  # type: ignore[no-untyped-def]
 
 
 class Snapshot(NamedTuple):
-    """Every bit of one running world. Four records; copying is a matter of microseconds."""
+    """Every bit of one running world: four records, each an array of one. Copying them is a matter of microseconds."""
 
-    world: np.ndarray
-    director: np.ndarray
-    criteria: np.ndarray
-    switches: np.ndarray
+    world: np.ndarray  # WORLD[1]
+    director: np.ndarray  # DIRECTOR[1]
+    criteria: np.ndarray  # CRITERIA[1]
+    switches: np.ndarray  # SWITCHES[1]
+
+    @property
+    def route(self) -> int:
+        """Index of its route in the batch."""
+        return int(self.world["route"][0])
+
+    @property
+    def finished(self) -> bool:
+        """Whether its route had ended."""
+        return bool(self.criteria["finished"][0] != RouteEnd.RUNNING)
+
+
+def _bytes(records: np.ndarray) -> np.ndarray:
+    """uint8[B, itemsize] view: NumPy copies bytes fifty times faster than fields."""
+    return records.view(np.uint8).reshape(len(records), records.dtype.itemsize)
+
+
+def _copy(records: np.ndarray, index: int) -> np.ndarray:
+    copy = np.empty(1, records.dtype)
+    _bytes(copy)[0] = _bytes(records)[index]
+    return copy
+
+
+_FRESH = Snapshot(empty_worlds(1), empty_directors(1), empty_criteria(1), empty_switches(1))
 
 
 @dataclass
@@ -94,8 +118,8 @@ class WorldBatch:
         self.routes = routes
         self.num_worlds = num_worlds
         self.worlds = empty_worlds(num_worlds)
-        self.directors = np.zeros(num_worlds, DIRECTOR)
-        self.criteria = np.zeros(num_worlds, CRITERIA)
+        self.directors = empty_directors(num_worlds)
+        self.criteria = empty_criteria(num_worlds)
         self.switches = empty_switches(num_worlds)
         self.criteria["finished"] = RouteEnd.INTERRUPTED  # nothing runs before `reset`
         self.log = np.zeros((num_worlds, MAX_LOG_TICKS if log else 0, len(LOG_COLUMNS)))
@@ -110,10 +134,7 @@ class WorldBatch:
         if not 0 <= start.route < len(self.routes.routes):
             raise IndexError(f"route index {start.route} is not in 0..{len(self.routes.routes) - 1}")
         net, routes, scripts = self.routes.net, self.routes.arrays, self.routes.scripts
-        self.worlds[index] = empty_worlds(1)[0]
-        self.directors[index] = np.zeros(1, DIRECTOR)[0]
-        self.criteria[index] = np.zeros(1, CRITERIA)[0]
-        self.switches[index] = empty_switches(1)[0]
+        self.restore(index, _FRESH)
         w, d, c, sw = self.worlds[index], self.directors[index], self.criteria[index], self.switches[index]
         w["route"] = start.route
         w["seed"] = start.seed
@@ -157,28 +178,24 @@ class WorldBatch:
 
     def snapshot(self, index: int) -> Snapshot:
         """Copy of one running world."""
-        return Snapshot(
-            self.worlds[index].copy(),
-            self.directors[index].copy(),
-            self.criteria[index].copy(),
-            self.switches[index].copy(),
-        )
+        return Snapshot(*(_copy(records, index) for records in self.state))
 
     def restore(self, index: int, snapshot: Snapshot) -> None:
-        """Put a copy back, into this or another slot of a batch over the same routes."""
-        self.worlds[index] = snapshot.world
-        self.directors[index] = snapshot.director
-        self.criteria[index] = snapshot.criteria
-        self.switches[index] = snapshot.switches
+        """Put a copy back, into this or another place of a batch over the same routes."""
+        for records, copy in zip(self.state, snapshot, strict=True):
+            _bytes(records)[index] = _bytes(copy)[0]
 
     def fork(self, index: int, count: int) -> WorldBatch:
         """A new batch of `count` worlds that all go on from world `index`."""
         batch = WorldBatch(self.routes, count)
-        batch.worlds[:] = self.worlds[index]
-        batch.directors[:] = self.directors[index]
-        batch.criteria[:] = self.criteria[index]
-        batch.switches[:] = self.switches[index]
+        for records, source in zip(batch.state, self.state, strict=True):
+            _bytes(records)[:] = _bytes(source)[index]
         return batch
+
+    @property
+    def state(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """The records of all worlds: world, director, criteria, switches."""
+        return self.worlds, self.directors, self.criteria, self.switches
 
     @property
     def bytes_per_world(self) -> int:
