@@ -88,7 +88,7 @@ class RoadArrays(NamedTuple):
     point_pitch: np.ndarray  # float64[P] rad, slope in the direction of travel (up positive)
     point_width: np.ndarray  # float64[P] metres
     point_curvature: np.ndarray  # float64[P] 1/m, positive turns right (yaw grows)
-    point_bend_speed: np.ndarray  # float64[P] m/s that the rest of the lane's bends allow here (2 m/s2 sideways, 1.5 m/s2 braking)
+    point_bend_speed: np.ndarray  # float64[P] m/s that the bends from here on allow (2 m/s2 aside, 1.5 m/s2 braking)
     point_change: np.ndarray  # uint8[P] LANE_CHANGE_* bits allowed by the markings here
     # spatial index over lane points
     grid_origin: np.ndarray  # float64[2] metres, lower corner

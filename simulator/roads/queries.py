@@ -3,8 +3,8 @@
 Scalar functions over `RoadArrays`; nothing is allocated. Angles in radians, lengths in metres, CARLA's frame.
 `lateral` is the offset from a lane's centreline, positive to the right of the direction of travel.
 
-No function here hands a whole `RoadArrays` on to another one: Numba counts a reference for each of its arrays, which
-costs about a microsecond a call wherever the compiler does not inline it. Callers do well to loop inside one kernel.
+They take a `RoadArrays` or its bundle (`simulator.array_bundle`). Numba counts a reference for each array of a plain
+`RoadArrays` at every call that it does not inline, which costs about a microsecond; a bundle is one pointer.
 """
 
 from __future__ import annotations

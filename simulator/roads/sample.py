@@ -214,7 +214,8 @@ def _light(table: _LaneTable, light: Payload, landmark: Any) -> Payload:
             # The boxes of stock towns are drawn by hand, so that they miss other lanes; ours shrink until they do.
             if met == wanted or share == 1.0:
                 out["box"] = [x, y, z, yaw, share * half_x, half_y]
-                out["stops"] = [_place(_before_intersection(w)) for w in first]
+                stops = [_before_intersection(w) for w in first]
+                out["stops"] = [_place(w) for w in stops if _key(w) in table.ends]
             if met == wanted:
                 break
     return out

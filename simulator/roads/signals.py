@@ -58,6 +58,7 @@ class _Lanes:
         keys = zip(arrays["lane_road"].tolist(), arrays["lane_section"].tolist(), arrays["lane_id"].tolist())
         self.index = {key: i for i, key in enumerate(keys)}
         self.junction = arrays["lane_junction"]
+        self.crosswalks = _boxes(arrays)
 
     def successors(self, lane: int) -> list[int]:
         first = self.arrays["succ_first"]
@@ -374,7 +375,6 @@ def _stop_lines(lanes: _Lanes, signals: Arrays) -> np.ndarray:
 def _crosswalk_begin(lanes: _Lanes, lane: int) -> float:
     """s at which a lane first meets a crosswalk within the last metres before its junction, or infinity."""
     arrays = lanes.arrays
-    first = arrays["crosswalk_first"]
     points = lanes.points(lane)
     at = np.linspace(0.0, float(arrays["lane_length"][lane]), len(points))
     fine = np.arange(max(0.0, at[-1] - _CROSSWALK_REACH), at[-1], 0.2)
@@ -382,14 +382,24 @@ def _crosswalk_begin(lanes: _Lanes, lane: int) -> float:
         return math.inf
     x, y = np.interp(fine, at, points[:, 0]), np.interp(fine, at, points[:, 1])
     begin = math.inf
-    for k in range(len(first) - 1):
+    low, high = lanes.crosswalks
+    near = (high >= (x.min(), y.min())).all(axis=1) & (low <= (x.max(), y.max())).all(axis=1)
+    first = arrays["crosswalk_first"]
+    for k in np.flatnonzero(near):
         px, py = (arrays[f"crosswalk_{c}"][first[k] : first[k + 1]] for c in "xy")
-        if px.max() < x.min() or px.min() > x.max() or py.max() < y.min() or py.min() > y.max():
-            continue
         inside = _inside(x, y, px, py)
         if inside.any():
             begin = min(begin, float(fine[np.argmax(inside)]))
     return begin
+
+
+def _boxes(arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:
+    """float64[crosswalks, 2] lower and upper corners around the crosswalks."""
+    corners = np.stack([arrays["crosswalk_x"], arrays["crosswalk_y"]], axis=1)
+    begins = arrays["crosswalk_first"][:-1]
+    if len(begins) == 0:
+        return np.zeros((0, 2)), np.zeros((0, 2))
+    return np.minimum.reduceat(corners, begins), np.maximum.reduceat(corners, begins)
 
 
 def _inside(x: np.ndarray, y: np.ndarray, px: np.ndarray, py: np.ndarray) -> np.ndarray:
