@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 from simulator.blueprints import Kind
+from simulator.collisions import FLAT
 from simulator.dynamics import drive_controlled, move, steer_along
 from simulator.junctions import junction_gap, see_junctions
 from simulator.kernel import kernel
@@ -32,6 +33,7 @@ MAX_ACCELERATION = 1.8  # m/s2, IDM a
 COMFORT_BRAKE = 3.0  # m/s2, IDM b
 HARD_BRAKE = 8.0  # m/s2
 LOOK_AHEAD = 80.0  # m
+CROSSING_SIGHT = 2.5  # s for which the way of crossing actors is foreseen
 DECISION_TICKS = 2  # a traffic driver decides every 0.1 s
 
 
@@ -98,11 +100,17 @@ def leader_on_plan(w, net, i):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def time_to_pass(w, i, gap):  # type: ignore[no-untyped-def]
+    """Seconds, at most `CROSSING_SIGHT`, until i's rear has passed what is `gap` metres before its front."""
+    return min((max(gap, 0.0) + 2.0 * w.half_length[i]) / max(w.speed[i], 1.0), CROSSING_SIGHT)
+
+
+@kernel
 def obstacle_in_corridor(w, i, curvature, reach):  # type: ignore[no-untyped-def]
     """Nearest actor within `reach` metres in the strip that i is about to sweep, whatever lane it is on.
 
-    Catches walkers, scripted vehicles and cars that stick out of the next lane. Walkers and crossing actors are taken where
-    they will be when i gets there (at most 2 s ahead). Returns (gap or FREE, its speed along i's heading).
+    Catches walkers, scripted vehicles and cars that stick out of the next lane. Walkers and crossing actors are taken on the
+    way that they make until i has gone by (at most 2.5 s). Returns (gap or FREE, its speed along i's heading).
     """
     c = math.cos(w.yaw[i])
     s = math.sin(w.yaw[i])
@@ -114,7 +122,7 @@ def obstacle_in_corridor(w, i, curvature, reach):  # type: ignore[no-untyped-def
         dx = w.x[j] - w.x[i]
         dy = w.y[j] - w.y[i]
         along = dx * c + dy * s
-        if along <= 0.0 or along > reach or abs(w.z[j] - w.z[i]) > 3.0:
+        if along <= 0.0 or along > reach or abs(w.z[j] - w.z[i]) > 3.0 or 2.0 * w.half_height[j] < FLAT:
             continue
         across = -dx * s + dy * c - 0.5 * curvature * along * along
         if abs(across) > 6.0:
@@ -131,8 +139,7 @@ def obstacle_in_corridor(w, i, curvature, reach):  # type: ignore[no-untyped-def
         hit = abs(across) < margin
         if not hit and w.speed[j] != 0.0:
             sideways = -w.vx[j] * s + w.vy[j] * c
-            arrival = min(max(gap, 0.0) / max(w.speed[i], 1.0), 2.0)
-            later = across + sideways * arrival
+            later = across + sideways * time_to_pass(w, i, gap)
             hit = abs(sideways) > 0.4 and (abs(later) < margin or across * later < 0.0)
         if hit:
             best = max(gap, 0.05)
@@ -158,8 +165,8 @@ def plan_pose(w, net, i, ahead):  # type: ignore[no-untyped-def]
 def obstacle_on_plan(w, net, i, reach):  # type: ignore[no-untyped-def]
     """Nearest actor within `reach` metres in the strip along i's planned lanes, whatever lane it is on itself.
 
-    Catches walkers, scripted vehicles and cars that stick out of the next lane; crossing actors are taken where they will be
-    when i gets there (at most 2 s ahead). Returns (gap or FREE, its speed along the plan).
+    Catches walkers, scripted vehicles and cars that stick out of the next lane; crossing actors are taken on the way
+    that they make until i has gone by (at most 2.5 s). Returns (gap or FREE, its speed along the plan).
     """
     c = math.cos(w.yaw[i])
     s = math.sin(w.yaw[i])
@@ -171,7 +178,9 @@ def obstacle_on_plan(w, net, i, reach):  # type: ignore[no-untyped-def]
         dx = w.x[j] - w.x[i]
         dy = w.y[j] - w.y[i]
         along = dx * c + dy * s
-        if along <= 0.0 or dx * dx + dy * dy > reach * reach or abs(w.z[j] - w.z[i]) > 3.0:
+        if along <= 0.0 or dx * dx + dy * dy > reach * reach:
+            continue
+        if abs(w.z[j] - w.z[i]) > 3.0 or 2.0 * w.half_height[j] < FLAT:
             continue
         px, py, yaw = plan_pose(w, net, i, along)
         pc = math.cos(yaw)
@@ -191,8 +200,7 @@ def obstacle_on_plan(w, net, i, reach):  # type: ignore[no-untyped-def]
         hit = abs(across) < margin
         if not hit and w.speed[j] != 0.0:
             sideways = -w.vx[j] * ps + w.vy[j] * pc
-            arrival = min(max(gap, 0.0) / max(w.speed[i], 1.0), 2.0)
-            later = across + sideways * arrival
+            later = across + sideways * time_to_pass(w, i, gap)
             hit = abs(sideways) > 0.4 and (abs(later) < margin or across * later < 0.0)
         if hit:
             best = max(gap, 0.05)
