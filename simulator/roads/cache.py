@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 
 from simulator.errors import MapError, MissingMapError
-from simulator.kernel import cache_root
 from simulator.roads.compile import compile_town
 from simulator.roads.network import RoadArrays, RoadNetwork
 
@@ -44,6 +43,8 @@ def load_town(path_or_text: Path | str, name: str, *, cache: bool = True, synthe
         MissingMapError: the file does not exist.
         MapError: the map is malformed, or CARLA's parser cannot read it.
     """
+    from simulator.kernel import cache_root  # brings Numba along, which the child process has no use for
+
     text, what = _read(path_or_text, name)
     digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
     folder = cache_root() / "maps" / f"{digest[:32]}-v{cache_version()}"
