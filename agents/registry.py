@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 BUILT_IN = {
     "expert": ("agents.expert:Expert", "privileged rule-based planner: forecasts, yields, overtakes, merges"),
     "autopilot": ("agents.autopilot:Autopilot", "follows the route with IDM and traffic lights, never overtakes"),
-    "route-follower": ("agents.autopilot:RouteFollower", "tracks the route at the speed limit, blind to everything else"),
+    "route-follower": (
+        "agents.autopilot:RouteFollower",
+        "tracks the route at the speed limit, blind to everything else",
+    ),
     "constant": ("agents.simple:Constant", "one control for ever; ARG = throttle,brake,steer (default 0.5,0,0)"),
     "random": ("agents.simple:Random", "seeded random controls"),
     "idle": ("agents.simple:Idle", "stands still"),

@@ -2,9 +2,10 @@
 
     python benchmarks/step.py [--vehicles 30] [--json]
 
-Worlds run the smoke suite with the autopilot at the wheel and as many vehicles around it as asked for. Measured are medians of
-`--repeats` stretches of `--ticks` ticks: the tick alone, and tick plus agent. The split is measured by running each part of
-the tick on its own over the same states.
+Worlds run the smoke suite with the autopilot at the wheel and as many vehicles around it as asked for. Measured
+are medians of
+`--repeats` stretches of `--ticks` ticks: the tick alone, and tick plus agent. The split is measured by running
+each part of the tick on its own over the same states.
 """
 
 from __future__ import annotations
@@ -194,7 +195,8 @@ print(time.perf_counter() - t)
 def first_reset(cache: str | None) -> tuple[float, float]:
     """Seconds from import to the first reset, and to the first step, in a fresh process."""
     environment = dict(os.environ) | ({"ROUTEGYM_CACHE": cache} if cache else {})
-    done = subprocess.run([sys.executable, "-c", _FIRST_RESET], capture_output=True, text=True, env=environment, check=True)
+    command = [sys.executable, "-c", _FIRST_RESET]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
     reset, step = (float(line) for line in done.stdout.split())
     return round(reset, 2), round(step, 2)
 

@@ -1,7 +1,7 @@
 """The reward of the first environments: progress along the route, less what the leaderboard punishes.
 
-One number a step: metres of new route per 1 m, minus `PENALTY` for every new infraction that lowers the driving score, plus
-`ARRIVAL` when the route is completed. Named, weighted terms come on top of the same events.
+One number a step: metres of new route per 1 m, minus `PENALTY` for every new infraction that lowers the driving
+score, plus `ARRIVAL` when the route is completed. Named, weighted terms come on top of the same events.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ PENALTY = 20.0
 ARRIVAL = 20.0
 
 
-def step_rewards(percent_before: np.ndarray, counts_before: np.ndarray, criteria: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+def step_rewards(
+    percent_before: np.ndarray, counts_before: np.ndarray, criteria: np.ndarray, lengths: np.ndarray
+) -> np.ndarray:
     """float64[B] reward of one step.
 
     Args:

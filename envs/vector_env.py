@@ -52,12 +52,15 @@ class RouteVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     | truncation | the leaderboard's cap of 4000 ticks |
     | autoreset | `NEXT_STEP`: the step after an end begins the next episode and ignores its action |
 
-    `infos["result"]` holds the full `RouteResult` of every world that ended in this step (object array, `_result` its mask).
+    `infos["result"]` holds the full `RouteResult` of every world that ended in this step (object array, `_result`
+    its mask).
     """
 
     metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012 - Gymnasium's own convention
 
-    def __init__(self, num_envs: int = 1, routes: RouteBatch | str | Path = "smoke", *, frame_skip: int = 2, **load: Any) -> None:
+    def __init__(
+        self, num_envs: int = 1, routes: RouteBatch | str | Path = "smoke", *, frame_skip: int = 2, **load: Any
+    ) -> None:
         """
         Args:
             num_envs: worlds.
@@ -82,10 +85,14 @@ class RouteVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Begin an episode in every world. `options={"route": index or indices}` picks routes, otherwise they are drawn."""
+        """Begin an episode in every world.
+
+        `options={"route": index or indices}` picks routes, otherwise they are drawn from the seed.
+        """
         if seed is not None or not hasattr(self, "_draws"):
-            first = seed if isinstance(seed, Sequence) else [None if seed is None else seed + b for b in range(self.num_envs)]
-            self._draws = [np.random.default_rng(s) for s in first]
+            if seed is None or isinstance(seed, int):
+                seed = [None if seed is None else seed + b for b in range(self.num_envs)]
+            self._draws = [np.random.default_rng(s) for s in seed]
         chosen = (options or {}).get("route")
         picks = np.broadcast_to(np.asarray(-1 if chosen is None else chosen), (self.num_envs,))
         for b in range(self.num_envs):

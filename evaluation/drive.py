@@ -119,7 +119,9 @@ def _find_route(task: RouteTask) -> Route:
             _files.popitem(last=False)
     route = _files[key].get(task.route_id)
     if route is None:
-        raise RouteFileError(f"{task.route_file}: there is no route {task.route_id}; the file has changed since the start")
+        raise RouteFileError(
+            f"{task.route_file}: there is no route {task.route_id}; the file has changed since the run began"
+        )
     return route
 
 

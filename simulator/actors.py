@@ -108,7 +108,7 @@ def set_speed(w, slot, speed):  # type: ignore[no-untyped-def]
 
 @kernel
 def is_free(w, x, y, yaw, half_length, half_width, margin):  # type: ignore[no-untyped-def]
-    """True when no actor's box comes within about `margin` metres of the given box (circles of the half diagonals' boxes)."""
+    """True when no actor's box comes within about `margin` metres of the given box."""
     c = math.cos(yaw)
     s = math.sin(yaw)
     for j in range(w.num_slots):

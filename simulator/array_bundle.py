@@ -1,9 +1,9 @@
 """Many arrays behind one pointer, for kernels.
 
-A kernel that takes a named tuple of sixty arrays passes four hundred words at every call that is not inlined, and a call
-from Python unpacks sixty objects. A bundle is one pointer to a table of (address, shape); `bundle.field` inside a kernel
-reads one array from it. It costs nothing to pass, calls from Python take a microsecond, and kernels compile several times
-faster. The arrays are borrowed: they live as long as the bundle, and kernels do not count references to them.
+A kernel that takes a named tuple of sixty arrays passes four hundred words at every call that is not inlined, and a
+call from Python unpacks sixty objects. A bundle is one pointer to a table of (address, shape); `bundle.field` inside
+a kernel reads one array from it. It costs nothing to pass, calls from Python take a microsecond, and kernels compile
+several times faster. The arrays are borrowed: they live as long as the bundle, and kernels do not count references to them.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _unbox_bundle(typ: BundleType, obj: Any, c: Any) -> NativeValue:
 class _BundleAttributes(AttributeTemplate):
     key = BundleType
 
-    def generic_resolve(self, typ: BundleType, attr: str) -> types.Array | None:
+    def generic_resolve(self, typ: BundleType, attr: str) -> types.Array | None:  # type: ignore[override]
         found = typ.index.get(attr)
         return found[1] if found else None
 

@@ -195,7 +195,7 @@ def set_speeds(w, net):  # type: ignore[no-untyped-def]
         stopped = False
         if facing > 0.5:
             if along > 0.0:
-                if distance > near:
+                if distance > near and not keeps_junction_busy(w, net, i):
                     wanted = limit * min(max((near + span - distance) / span, 0.0), 1.0)
                 else:
                     wanted = limit
@@ -217,6 +217,18 @@ def set_speeds(w, net):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def keeps_junction_busy(w, net, i):  # type: ignore[no-untyped-def]
+    """True for a vehicle in a junction or less than `EXIT_START` metres behind one: it must not wait there for the
+    ego."""
+    lane = w.lane[i]
+    if net.lane_junction[lane] >= 0:
+        return True
+    if w.lane_s[i] > EXIT_START or net.pred_first[lane] == net.pred_first[lane + 1]:
+        return False
+    return net.lane_junction[net.pred_lane[net.pred_first[lane]]] >= 0
+
+
+@kernel
 def recycle(w):  # type: ignore[no-untyped-def]
     """Take away background vehicles that the ego has left behind, that ran far ahead, or that stand at a dead end."""
     c = math.cos(w.yaw[EGO])
@@ -230,7 +242,7 @@ def recycle(w):  # type: ignore[no-untyped-def]
         along = dx * c + dy * s
         if (along < 0.0 and distance > FORGET_BEHIND) or distance > FORGET_AHEAD:
             remove_actor(w, i)
-        elif distance > 50.0 and (w.waiting[i] > 90.0 or w.lane[i] < 0 or w.plan[i, 1] < 0 and w.speed[i] < 0.5):
+        elif distance > 50.0 and (w.waiting[i] > 90.0 or w.lane[i] < 0 or (w.plan[i, 1] < 0 and w.speed[i] < 0.5)):
             remove_actor(w, i)
 
 
@@ -296,7 +308,10 @@ def feed_oncoming(w, net, routes, ahead):  # type: ignore[no-untyped-def]
 
 @kernel
 def enter_junctions(w, net, routes):  # type: ignore[no-untyped-def]
-    """Populate the next junction on the route once it is 30 m + 1.5 s away; forget the commands that belonged to the last."""
+    """Populate the next junction on the route once it is 30 m + 1.5 s away.
+
+    The commands that belonged to the last junction end when the ego has left it.
+    """
     current = w.bg_junction
     if current >= routes.crossing_first[w.route] and w.path_s > routes.crossing_exit[current] + 5.0:
         w.bg_keep_behind = 0

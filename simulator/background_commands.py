@@ -1,4 +1,4 @@
-"""What scenarios may tell the background traffic to do at once (BENCH2DRIVE.md 1.6 "Commands to the background traffic").
+"""What scenarios may tell the background traffic to do at once (Bench2Drive's commands to its background activity).
 
 Each acts in the tick in which it is called. Lasting settings are plain fields of the world record (`bg_*`).
 """
@@ -129,7 +129,10 @@ def unclear_junction(w):  # type: ignore[no-untyped-def]
 
 @kernel
 def clear_ego_entry(w, net, routes):  # type: ignore[no-untyped-def]
-    """Take away the background vehicles ahead on the ego's road, and keep those behind from passing, until it has left the junction."""
+    """Take away the background vehicles ahead on the ego's road, and keep those behind from passing.
+
+    The second holds until the ego has left the junction.
+    """
     lane = w.lane[EGO]
     for i in range(1, w.num_slots):
         if w.kind[i] == 0 or w.role[i] != _BACKGROUND or w.lane[i] < 0:

@@ -141,7 +141,7 @@ def filter_blueprints(
     has_dynamic_doors: bool | None = None,
     kind: Kind | None = None,
 ) -> np.ndarray:
-    """int32[n] indices of the blueprints with the given attributes, in library order (as CARLA's scenarios filter them)."""
+    """int64[n] indices of the blueprints with the given attributes, in library order, as CARLA's scenarios filter."""
 
     def fits(b: Blueprint) -> bool:
         wanted = (

@@ -37,8 +37,8 @@ def mass_of(w, i):  # type: ignore[no-untyped-def]
 def overlap(w, i, j):  # type: ignore[no-untyped-def]
     """Separating-axis test of two boxes.
 
-    Returns (depth metres, nx, ny): how deep they overlap and the unit direction that pushes i away from j; depth <= 0 when
-    they do not touch.
+    Returns (depth metres, nx, ny): how deep they overlap and the unit direction that pushes i away from j;
+    depth <= 0 when they do not touch.
     """
     dx = w.x[i] - w.x[j]
     dy = w.y[i] - w.y[j]

@@ -1,7 +1,7 @@
 """Drivers of everybody but the ego: traffic on lanes (IDM), scripted tracks, walkers.
 
-A driver decides an acceleration and a line from the state at the start of the tick; `move_actors` then rolls all of them.
-Gaps are bumper to bumper, metres.
+A driver decides an acceleration and a line from the state at the start of the tick; `move_actors` then rolls all
+of them. Gaps are bumper to bumper, metres.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 from simulator.blueprints import Kind
 from simulator.collisions import FLAT
 from simulator.dynamics import drive_controlled, move, steer_along
-from simulator.junctions import junction_gap, see_junctions
+from simulator.junctions import CRAWL, junction_gap, see_junctions
 from simulator.kernel import kernel
 from simulator.roads.queries import lane_curvature, lane_pose
 from simulator.state import EGO, MAX_PLAN, TICK_SECONDS, Behaviour, DriverFlag
@@ -34,6 +34,7 @@ COMFORT_BRAKE = 3.0  # m/s2, IDM b
 HARD_BRAKE = 8.0  # m/s2
 LOOK_AHEAD = 80.0  # m
 CROSSING_SIGHT = 2.5  # s for which the way of crossing actors is foreseen
+STANDING = 0.2  # m/s
 DECISION_TICKS = 2  # a traffic driver decides every 0.1 s
 
 
@@ -247,7 +248,10 @@ def decide_on_lanes(w, net, i):  # type: ignore[no-untyped-def]
         left = net.lane_length[lane] - w.lane_s[i] - w.half_length[i]
         acceleration = min(acceleration, idm(speed, max(wanted, 0.1), max(left, 0.05), 0.0, 0.2, 0.5))
     w.acceleration[i] = acceleration
-    w.waiting[i] = w.waiting[i] + DECISION_TICKS * TICK_SECONDS if speed < 0.2 else 0.0
+    if speed < STANDING:
+        w.waiting[i] += DECISION_TICKS * TICK_SECONDS
+    elif speed > CRAWL:
+        w.waiting[i] = 0.0
 
 
 @kernel

@@ -16,6 +16,7 @@ _YELLOW = int(LightState.YELLOW)
 _RED = int(LightState.RED)
 _OFF = int(LightState.OFF)
 _GIVES_WAY = int(Yield.GIVES_WAY)
+_EQUAL = int(Yield.EQUAL)
 _HAS_PRIORITY = int(Yield.HAS_PRIORITY)
 
 FREE = 1e6
@@ -23,6 +24,9 @@ _SIGHT = 45.0  # m before a junction at which its rules begin to matter
 _PATIENCE = 20.0  # s after which a standing vehicle takes an equal's gap
 _COURTESY = 3.0  # s after which a vehicle that stands inside a junction loses its right of way
 _MARGIN = 1.2  # s kept between two vehicles in a shared area
+_YELLOW_BRAKE = 5.0  # m/s2 that a halt at yellow may need; IDM brakes with up to 4, so who begins to halt does
+CRAWL = 2.0  # m/s; below it equals go by who has waited longer, not by who is nearer, and keep their place
+_START_SPEED = 2.5  # m/s that a standing vehicle is taken to drive with
 
 
 @kernel
@@ -57,7 +61,7 @@ def junction_gap(w, net, i):  # type: ignore[no-untyped-def]
         state = w.light_state[light]
         if state == _RED:
             return gap
-        if state == _YELLOW and w.speed[i] * w.speed[i] < 2.0 * 3.5 * max(gap, 0.1):
+        if state == _YELLOW and w.speed[i] * w.speed[i] < 2.0 * _YELLOW_BRAKE * max(gap, 0.1):
             return gap
     ruled_by_light = light >= 0 and w.light_state[light] != _OFF
     if net.lane_stop_sign[before] >= 0 and not ruled_by_light and flags & _IGNORE_SIGNS == 0:
@@ -145,8 +149,11 @@ def conflict_with(w, net, i, lane, j):  # type: ignore[no-untyped-def]
 
 @kernel
 def conflict_taken(w, net, i, s, c, j):  # type: ignore[no-untyped-def]
-    """True when the shared area of conflict `c` belongs to j now; i is at `s` on its junction lane (negative before it)."""
-    speed = max(w.speed[i], 2.5)
+    """True when the shared area of conflict `c` belongs to j now.
+
+    i is at `s` on its junction lane, negative before it.
+    """
+    speed = max(w.speed[i], _START_SPEED)
     enter = max(net.conflict_enter[c] - s - w.half_length[i], 0.0) / speed
     leave = (net.conflict_exit[c] - s + w.half_length[i]) / max(speed, 4.0)
     if leave <= 0.0:
@@ -174,14 +181,23 @@ def conflict_taken(w, net, i, s, c, j):  # type: ignore[no-untyped-def]
         # standing before the junction: only an equal that has waited longer goes first
         if rule == _GIVES_WAY or j == EGO or w.waiting[i] > _PATIENCE:
             return False
-        return w.waiting[j] > w.waiting[i] or (w.waiting[j] == w.waiting[i] and j < i)
+        return has_waited_longer(w, j, i)
+    if rule == _EQUAL and not inside and s < 0.0 and j != EGO and w.speed[i] < CRAWL and w.speed[j] < CRAWL:
+        return has_waited_longer(w, j, i)
     their_speed = max(w.speed[j], 1.0)
     shared = net.conflict_other_exit[c] - net.conflict_other_enter[c]
     their_enter = distance / their_speed
     their_leave = (distance + shared + 2.0 * w.half_length[j]) / their_speed
     if their_enter >= leave + _MARGIN or their_leave <= enter - _MARGIN:
         return False
+    their_enter = distance / max(w.speed[j], _START_SPEED)
     return rule == _GIVES_WAY or their_enter < enter or (their_enter == enter and j < i)
+
+
+@kernel
+def has_waited_longer(w, j, i):  # type: ignore[no-untyped-def]
+    """True when j has stood at its junction for longer than i (the same time: the lower slot)."""
+    return w.waiting[j] > w.waiting[i] or (w.waiting[j] == w.waiting[i] and j < i)
 
 
 @kernel

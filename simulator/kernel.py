@@ -1,7 +1,8 @@
 """The one decorator for numeric kernels, and where their compiled code is kept.
 
 Numba's disk cache notices a change in the file of a kernel, but not in the files of the kernels that it calls. So the
-cache folder carries a fingerprint of all kernel sources: any change leads to a fresh folder, never to stale machine code.
+cache folder carries a fingerprint of all kernel sources: any change leads to a fresh folder, never to
+stale machine code.
 """
 
 from __future__ import annotations
@@ -55,5 +56,5 @@ def kernel(function: F) -> F:
         # Numba would compile one version for every constant that a caller passes
         return resolve([types.unliteral(a) for a in args], {k: types.unliteral(v) for k, v in kws.items()})
 
-    dispatcher.get_call_template = resolve_by_type
+    dispatcher.get_call_template = resolve_by_type  # type: ignore[method-assign]
     return cast(F, dispatcher)

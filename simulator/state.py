@@ -1,7 +1,8 @@
 """The state of worlds: one NumPy record a world, everything of a running world inside.
 
 `numpy.zeros(B, WORLD)` is B worlds. A field of the batch is an array with a leading world axis: `worlds["x"]` is
-`float64[B, A]`. Inside a kernel, `w = worlds[b]` is one world and `w.x[i]` one actor's x. Copying a record copies the world.
+`float64[B, A]`. Inside a kernel, `w = worlds[b]` is one world and `w.x[i]` one actor's x. Copying a
+record copies the world.
 
 Frame: CARLA's (x forward/east, y right/south, z up), metres, radians, seconds. Slot 0 is the ego vehicle.
 Integers are int64 throughout: one integer type means one compiled version of each kernel.
@@ -185,7 +186,8 @@ WORLD = np.dtype(
         ("bg_clear_junction", np.int64),  # junction kept free of background vehicles, -1 none
         ("bg_keep_behind", np.int64),  # 1: nobody passes the ego before the junction
         ("num_closed", np.int64),
-        ("closed_lane", np.int64, (MAX_MARKS,)),  # lanes (with all of their road's sections) without background vehicles
+        # lanes (with all of their road's sections) without background vehicles
+        ("closed_lane", np.int64, (MAX_MARKS,)),
         ("bg_junction", np.int64),  # index of the junction on the route that has been populated, -1 none yet
         ("bg_timer", np.float64, (4,)),  # scratch of the background kernels
     ],

@@ -14,7 +14,8 @@ Frame: the ego's (x ahead, y right, metres). All numbers are scaled to be of the
 | 10 | distance to the route's end, at most 100 m | m | /100 |
 | 11 | 1 while in a junction | | |
 | 12 + 2k, 13 + 2k | path point k of 12, at 2, 4, 6, 9, 12, 16, 20, 25, 30, 40, 50, 60 m: x, y | m | /30 |
-| 36 + 8k ... | neighbour k of 16 by distance, within 60 m: x, y, sin and cos of its heading, speed, half length, half width, 1 | m, m/s | /30, /30, 1, 1, /20, /5, /2, 1 |
+| 36 + 8k ... | neighbour k of 16 by distance, within 60 m: x, y, sin and cos of its heading, speed, half length,
+half width, 1 | m, m/s | /30, /30, 1, 1, /20, /5, /2, 1 |
 """
 
 from __future__ import annotations
