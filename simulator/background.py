@@ -69,7 +69,7 @@ def spawn_background(w, net, lane, s, speed, flags):  # type: ignore[no-untyped-
     if slot < 0:
         return -1
     w.behaviour[slot] = _LANES
-    w.driver_flags[slot] = flags
+    w.driver_flags[slot] = flags & ~_NO_LANE_CHANGE if w.bg_lane_changes == 1 else flags | _NO_LANE_CHANGE
     w.headway[slot] = uniform(w, 1.0, 1.6)
     w.speed_factor[slot] = uniform(w, 0.85, 1.0)
     w.target_speed[slot] = -1.0
@@ -150,7 +150,7 @@ def spawn_within_road(w, net, lane, s, distance):  # type: ignore[no-untyped-def
             return
     if net.lane_junction[there] >= 0 or net.lane_road[there] != net.lane_road[lane]:
         return
-    spawn_background(w, net, there, at, 0.0, _NO_LANE_CHANGE)
+    spawn_background(w, net, there, at, 0.0, 0)
 
 
 @kernel
@@ -270,7 +270,7 @@ def feed_own_road(w, net):  # type: ignore[no-untyped-def]
             at = min(w.lane_s[EGO], net.lane_length[lane])
             there, place = retreat(net, lane, at, wanted, 0)
             if net.lane_road[there] == net.lane_road[lane] and (there != lane or at - place > wanted - 0.5):
-                spawn_background(w, net, there, place, 0.7 * w.speed[EGO], _NO_LANE_CHANGE)
+                spawn_background(w, net, there, place, 0.7 * w.speed[EGO], 0)
         lane = net.lane_right[lane]
         if lane < 0 or net.lane_type[lane] != _DRIVING:
             break
@@ -301,7 +301,7 @@ def feed_oncoming(w, net, routes, ahead):  # type: ignore[no-untyped-def]
                 nearest = min(nearest, math.hypot(w.x[i] - x, w.y[i] - y))
         if nearest > w.bg_opposite_dist:
             spawn_background(
-                w, net, opposite, s, 0.8 * net.lane_speed_limit[opposite], _NO_LANE_CHANGE | _IGNORE_RULES
+                w, net, opposite, s, 0.8 * net.lane_speed_limit[opposite], _IGNORE_RULES
             )
         opposite = net.lane_right[opposite]
 
@@ -328,13 +328,13 @@ def enter_junctions(w, net, routes):  # type: ignore[no-untyped-def]
         if uniform(w, 0.0, 1.0) < ENTRY_PROBABILITY:
             back = 8.0
             while back < min(ENTRY_REACH, net.lane_length[lane] - 5.0):
-                spawn_background(w, net, lane, net.lane_length[lane] - back, 0.0, _NO_LANE_CHANGE)
+                spawn_background(w, net, lane, net.lane_length[lane] - back, 0.0, 0)
                 back += ENTRY_PITCH
     for e in range(routes.exit_first[following], routes.exit_first[following + 1]):
         for k in range(PER_LANE):
             lane, s = advance(net, routes.exit_lane[e], 0.0, EXIT_START + k * w.bg_spawn_dist, 0)
             if net.lane_road[lane] == net.lane_road[routes.exit_lane[e]]:
-                spawn_background(w, net, lane, s, 0.0, _NO_LANE_CHANGE)
+                spawn_background(w, net, lane, s, 0.0, 0)
 
 
 @kernel
@@ -354,4 +354,4 @@ def feed_entries(w, net, routes):  # type: ignore[no-untyped-def]
         if alive < ENTRY_ALIVE:
             back = min(ENTRY_REACH, net.lane_length[lane] - 1.0)
             speed = 0.5 * net.lane_speed_limit[lane] if alive == 0 else 0.0
-            spawn_background(w, net, lane, net.lane_length[lane] - back, speed, _NO_LANE_CHANGE)
+            spawn_background(w, net, lane, net.lane_length[lane] - back, speed, 0)

@@ -11,8 +11,9 @@ import math
 from simulator.blueprints import Kind
 from simulator.collisions import FLAT
 from simulator.dynamics import drive_controlled, move, steer_along
-from simulator.junctions import CRAWL, junction_gap, see_junctions
+from simulator.junctions import CRAWL, STANDING, junction_gap, see_junctions
 from simulator.kernel import kernel
+from simulator.lane_change import consider_lane_change, end_lane_change
 from simulator.roads.queries import lane_curvature, lane_pose
 from simulator.state import EGO, MAX_PLAN, TICK_SECONDS, Behaviour, DriverFlag
 
@@ -23,6 +24,7 @@ _HOLD = int(Behaviour.HOLD)
 _CONTROLLED = int(Behaviour.CONTROLLED)
 _IGNORE_VEHICLES = int(DriverFlag.IGNORE_VEHICLES)
 _CONSTANT_VELOCITY = int(DriverFlag.CONSTANT_VELOCITY)
+_NO_LANE_CHANGE = int(DriverFlag.NO_LANE_CHANGE)
 _STOP_AT_END = int(DriverFlag.STOP_AT_END)
 _WALKER = int(Kind.WALKER)
 _PROP = int(Kind.PROP)
@@ -34,7 +36,7 @@ COMFORT_BRAKE = 3.0  # m/s2, IDM b
 HARD_BRAKE = 8.0  # m/s2
 LOOK_AHEAD = 80.0  # m
 CROSSING_SIGHT = 2.5  # s for which the way of crossing actors is foreseen
-STANDING = 0.2  # m/s
+LANE_CHANGE_TICKS = 40  # it thinks about changing lanes every 2 s
 DECISION_TICKS = 2  # a traffic driver decides every 0.1 s
 
 
@@ -90,7 +92,8 @@ def leader_on_plan(w, net, i):  # type: ignore[no-untyped-def]
         gap = ahead - w.half_length[j] - w.half_length[i]
         if gap >= best or gap > LOOK_AHEAD or w.hidden[j] == 1:
             continue
-        if abs(w.lane_offset[j] - w.lane_offset[i]) > w.half_width[i] + w.half_width[j] + 0.3:
+        apart = abs(w.lane_offset[j] - w.lane_offset[i])
+        if apart > w.half_width[i] + w.half_width[j] + 0.3 and w.changing_lane[j] == 0 and w.changing_lane[i] == 0:
             continue
         best = gap
         leader = j
@@ -248,10 +251,6 @@ def decide_on_lanes(w, net, i):  # type: ignore[no-untyped-def]
         left = net.lane_length[lane] - w.lane_s[i] - w.half_length[i]
         acceleration = min(acceleration, idm(speed, max(wanted, 0.1), max(left, 0.05), 0.0, 0.2, 0.5))
     w.acceleration[i] = acceleration
-    if speed < STANDING:
-        w.waiting[i] += DECISION_TICKS * TICK_SECONDS
-    elif speed > CRAWL:
-        w.waiting[i] = 0.0
 
 
 @kernel
@@ -327,12 +326,31 @@ def roll_on_track(w, routes, i):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def count_waiting(w, net):  # type: ignore[no-untyped-def]
+    """Time that traffic vehicles and the ego have crawled, or stood in a junction; counted for all at once."""
+    for i in range(w.num_slots):
+        if w.kind[i] == 0:
+            continue
+        inside = w.lane[i] >= 0 and net.lane_junction[w.lane[i]] >= 0
+        if (i == EGO or w.behaviour[i] == _LANES) and abs(w.speed[i]) < (STANDING if inside else CRAWL):
+            w.waiting[i] += TICK_SECONDS
+        else:
+            w.waiting[i] = 0.0
+
+
+@kernel
 def decide_all(w, net):  # type: ignore[no-untyped-def]
     """Accelerations of traffic vehicles, from one and the same state; each decides every other tick (0.1 s)."""
     see_junctions(w, net)
+    count_waiting(w, net)
     for i in range(1, w.num_slots):
         if w.kind[i] == 0 or w.behaviour[i] != _LANES or w.hidden[i] == 1:
             continue
+        if w.changing_lane[i] != 0:
+            end_lane_change(w, net, i)
+        elif w.bg_lane_changes == 1 and (i * 7 + w.tick) % LANE_CHANGE_TICKS == 0:
+            if w.driver_flags[i] & _NO_LANE_CHANGE == 0:
+                consider_lane_change(w, net, i)
         if (i + w.tick) % DECISION_TICKS != 0 and w.travelled[i] > 0.0:
             continue
         if w.lane[i] < 0 or w.plan[i, 0] < 0:

@@ -133,7 +133,7 @@ ACTOR_FIELDS: tuple[tuple[str, type], ...] = (
     ("travel_limit", np.float64),  # metres after which it stops (walkers, tracks); <= 0 none
     ("headway", np.float64),  # s, IDM time gap
     ("speed_factor", np.float64),  # share of the speed limit it likes
-    ("waiting", np.float64),  # s it has stood at a junction
+    ("waiting", np.float64),  # s it has stood or crawled
     ("stopped_at_sign", np.int64),  # 1: has made its stop, may go when free
     ("changing_lane", np.int64),  # -1 left, +1 right, 0 not
     ("junction_lane", np.int64),  # junction lane it is on or will take next within sight, -1 none
@@ -173,6 +173,7 @@ WORLD = np.dtype(
         ("group_frozen", np.int64, (MAX_GROUPS,)),  # 1: a scenario holds its lights
         # background traffic: settings (BENCH2DRIVE.md 1.8) and commands (1.6)
         ("bg_enabled", np.int64),
+        ("bg_lane_changes", np.int64),  # 1: traffic changes lanes (Bench2Drive's never does)
         ("bg_spawn_dist", np.float64),  # m, pitch of vehicles on the ego's road
         ("bg_extra_space", np.float64),  # m, added to the space ahead of the ego
         ("bg_max_speed", np.float64),  # m/s cap, 0 off
