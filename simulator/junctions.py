@@ -25,7 +25,9 @@ _PATIENCE = 20.0  # s after which a standing vehicle takes an equal's gap
 _COURTESY = 3.0  # s after which a vehicle that stands inside a junction loses its right of way
 _MARGIN = 1.2  # s kept between two vehicles in a shared area
 _YELLOW_BRAKE = 5.0  # m/s2 that a halt at yellow may need; IDM brakes with up to 4, so who begins to halt does
-CRAWL = 2.0  # m/s; below it equals go by who has waited longer, not by who is nearer, and keep their place
+STANDING = 0.3  # m/s
+CRAWL = 4.0  # m/s; below it equals at their lines go by who has waited longer, not by who is nearer
+_AT_LINE = 7.5  # m from the junction to the front of who is first in line
 _START_SPEED = 2.5  # m/s that a standing vehicle is taken to drive with
 
 
@@ -66,7 +68,7 @@ def junction_gap(w, net, i):  # type: ignore[no-untyped-def]
     ruled_by_light = light >= 0 and w.light_state[light] != _OFF
     if net.lane_stop_sign[before] >= 0 and not ruled_by_light and flags & _IGNORE_SIGNS == 0:
         if w.stopped_at_sign[i] == 0:
-            if w.speed[i] < 0.3 and gap < 2.5:
+            if w.speed[i] < STANDING and gap < 2.5:
                 w.stopped_at_sign[i] = 1
             else:
                 return gap
@@ -175,15 +177,17 @@ def conflict_taken(w, net, i, s, c, j):  # type: ignore[no-untyped-def]
     rule = net.conflict_rule[c]
     if rule == _HAS_PRIORITY:
         return False
-    if w.speed[j] < 0.3 and inside and w.waiting[j] > _COURTESY:
+    if w.speed[j] < STANDING and inside and w.waiting[j] > _COURTESY:
         return False  # j cannot go on itself; standing for each other helps nobody
-    if w.speed[j] < 0.3 and not inside:
+    first_in_line = 0.0 < w.junction_distance[j] - w.half_length[j] < _AT_LINE or inside
+    if w.speed[j] < STANDING and not inside:
         # standing before the junction: only an equal that has waited longer goes first
-        if rule == _GIVES_WAY or j == EGO or w.waiting[i] > _PATIENCE:
+        if rule == _GIVES_WAY or j == EGO or s >= 0.0 or not first_in_line or w.waiting[i] > _PATIENCE:
             return False
         return has_waited_longer(w, j, i)
-    if rule == _EQUAL and not inside and s < 0.0 and j != EGO and w.speed[i] < CRAWL and w.speed[j] < CRAWL:
-        return has_waited_longer(w, j, i)
+    if rule == _EQUAL and j != EGO and first_in_line and not inside and w.speed[j] < CRAWL:
+        if -_AT_LINE < s + w.half_length[i] < 0.0 and w.speed[i] < CRAWL:
+            return has_waited_longer(w, j, i)
     their_speed = max(w.speed[j], 1.0)
     shared = net.conflict_other_exit[c] - net.conflict_other_enter[c]
     their_enter = distance / their_speed
@@ -196,7 +200,7 @@ def conflict_taken(w, net, i, s, c, j):  # type: ignore[no-untyped-def]
 
 @kernel
 def has_waited_longer(w, j, i):  # type: ignore[no-untyped-def]
-    """True when j has stood at its junction for longer than i (the same time: the lower slot)."""
+    """True when j has waited for longer than i (the same time: the lower slot)."""
     return w.waiting[j] > w.waiting[i] or (w.waiting[j] == w.waiting[i] and j < i)
 
 

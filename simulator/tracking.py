@@ -8,7 +8,7 @@ from simulator.blueprints import Kind
 from simulator.kernel import kernel
 from simulator.roads.network import DRIVING_MASK
 from simulator.roads.queries import follow_lane, lane_pose, nearest_lane_aligned
-from simulator.state import EGO, MAX_PLAN, TICK_SECONDS, Behaviour
+from simulator.state import EGO, MAX_PLAN, Behaviour
 
 _PROP = int(Kind.PROP)
 _WALKER = int(Kind.WALKER)
@@ -134,7 +134,6 @@ def path_point(routes, route, s):  # type: ignore[no-untyped-def]
 def track_ego(w, net, routes):  # type: ignore[no-untyped-def]
     """Update the ego's place on its path, and the lanes that it is expected to take (its plan)."""
     w.path_s, w.path_offset = project_on_path(routes, w.route, w.path_s, w.x[EGO], w.y[EGO], 15.0)
-    w.waiting[EGO] = w.waiting[EGO] + TICK_SECONDS if abs(w.speed[EGO]) < 0.2 else 0.0
     first = routes.path_first[w.route]
     last = routes.path_first[w.route + 1] - 1
     p = min(first + int(w.path_s / routes.path_step[w.route]), last)

@@ -29,17 +29,21 @@ import numpy as np
 
 from envs.routes import RouteBatch, prepare_routes
 from envs.tick import tick_traffic
+from envs.vector_env import load_routes
 from leaderboard_adapters.criteria_state import empty_criteria
 from scenarios.director_state import empty_directors
 from scenarios.route import Location, Route
 from simulator.actors import set_speed, spawn_actor
+from simulator.background import spawn_background
 from simulator.blueprints import blueprint_index
+from simulator.draws import seed_draws
 from simulator.roads.cache import load_town
 from simulator.roads.network import LaneType, RoadArrays
 from simulator.roads.writer.geometry import Path, Pose
 from simulator.roads.writer.road import Arm
 from simulator.roads.writer.town import Town
 from simulator.roads.writer.xml import to_xodr
+from simulator.signals import reset_lights
 from simulator.state import MAX_PLAN, TICK_SECONDS, Behaviour, LightState, Role, empty_worlds
 from simulator.tracking import stand_on_lane
 
@@ -159,6 +163,10 @@ class Traffic:
         self.w["group_frozen"] = 1
         self.w["light_state"] = int(state)
 
+    def run_lights(self) -> None:
+        """All groups at the start of their first phase, as when a route begins."""
+        reset_lights(self.w, self.net)
+
     def tick(self, count: int = 1) -> None:
         """Advance by ticks of 0.05 s."""
         for _ in range(count):
@@ -175,3 +183,26 @@ class Traffic:
 
     def speed(self, slot: int) -> float:
         return float(self.w["speed"][slot])
+
+
+@lru_cache(maxsize=1)
+def smoke() -> RouteBatch:
+    """The routes of the suite `smoke`, on MiniTown."""
+    return load_routes("smoke")
+
+
+def crowd(traffic: Traffic, count: int, seed: int) -> int:
+    """Put up to `count` traffic vehicles on random lanes outside junctions; they draw their ways themselves.
+
+    Returns how many found room.
+    """
+    net, draws = traffic.net, np.random.default_rng(seed)
+    roads = (net.lane_type == LaneType.DRIVING) & (net.lane_junction < 0) & (net.lane_length > 15.0)
+    seed_draws(traffic.w, seed, 0)
+    found = 0
+    for lane in draws.permutation(np.flatnonzero(roads)):
+        place = float(draws.uniform(5.0, net.lane_length[lane] - 8.0))
+        found += int(spawn_background(traffic.w, net, int(lane), place, 5.0, 0)) >= 0
+        if found == count:
+            break
+    return found
