@@ -113,8 +113,8 @@ def time_to_pass(w, i, gap):  # type: ignore[no-untyped-def]
 def obstacle_in_corridor(w, i, curvature, reach):  # type: ignore[no-untyped-def]
     """Nearest actor within `reach` metres in the strip that i is about to sweep, whatever lane it is on.
 
-    Catches walkers, scripted vehicles and cars that stick out of the next lane. Walkers and crossing actors are taken on the
-    way that they make until i has gone by (at most 2.5 s). Returns (gap or FREE, its speed along i's heading).
+    Catches walkers, scripted vehicles and cars that stick out of the next lane; crossing actors are taken on the way
+    that they make until i has gone by (at most 2.5 s). Returns (gap or FREE, its speed along i's heading).
     """
     c = math.cos(w.yaw[i])
     s = math.sin(w.yaw[i])
