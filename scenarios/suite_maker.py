@@ -108,15 +108,19 @@ def _chosen(network: RoadNetwork, kind: str, recipe: Recipe, count: int, seed: i
             raise ScenarioError(f"{network.town} has room for {len(kept)} routes of type {kind}, not for {count}")
         routes = [_route(network.town, kind, draft, str(i + 1), "0") for i, draft in enumerate(drafts)]
         for draft, route, geometry in zip(drafts, routes, lay_routes(network, routes), strict=True):
-            if len(kept) < count and geometry is not None and _runs_as_meant(network, draft, route, geometry):
+            if len(kept) < count and geometry is not None and _fits(network, recipe, draft, route, geometry):
                 kept.append(draft)
     return kept
 
 
-def _runs_as_meant(network: RoadNetwork, draft: Draft, route: Route, geometry: RouteGeometry) -> bool:
-    """The route follows its lanes without a detour, and its scenario can be placed without a remark."""
+def _fits(network: RoadNetwork, recipe: Recipe, draft: Draft, route: Route, geometry: RouteGeometry) -> bool:
+    """Trace and path follow the lanes without a detour, the scenario is placed without a remark, the check holds."""
     meant = sum(s_to - s_from for _, s_from, s_to in draft.stretches)
-    return abs(geometry.path_end - meant) < 5.0 and not compile_scripts(network, route, geometry).notes
+    compiled = compile_scripts(network, route, geometry)
+    lengths = geometry.path_end, float(geometry.trace_distance[-1])
+    if any(abs(length - meant) > 5.0 for length in lengths) or compiled.notes:
+        return False
+    return recipe.check(network.arrays, geometry, compiled.scenarios[0].script)
 
 
 def _candidates(network: RoadNetwork, kind: str, recipe: Recipe, seed: int) -> Iterator[Draft]:

@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scenarios.geometry import junction_entries
+from scenarios.geometry import RouteGeometry, junction_entries
 from scenarios.lane_points import LanePoint, angle_between, heading_change, lanes_after, straightest
+from scenarios.script import Script
+from scenarios.suite_checks import blind_driver_is_met
 from scenarios.tracks import Stretch, ahead_stretches
 from simulator.roads.network import LaneType, RoadArrays
 
@@ -37,6 +39,7 @@ class Recipe:
     starts: Callable[[RoadArrays], Iterator[LanePoint]]
     draft: Callable[[LanePoint, Draws], Draft | None]
     key: Callable[[LanePoint], tuple[int, ...]]  # starts with the same key are alike
+    check: Callable[[RoadArrays, RouteGeometry, Script], bool] = lambda net, geometry, script: True
 
 
 # Candidate starts
@@ -142,6 +145,7 @@ def _through(
     approach: float,
     beyond: tuple[float, float],
     parameters: Callable[[LanePoint, LanePoint, Draws], Parameters] = lambda lane, exit, draws: {},
+    check: Callable[[RoadArrays, RouteGeometry, Script], bool] = lambda net, geometry, script: True,
 ) -> Recipe:
     """A route through a junction.
 
@@ -149,6 +153,7 @@ def _through(
         fits: whether the scenario can take place, from the first junction lane.
         approach: metres from the trigger to the junction.
         beyond: metres from the junction to the route's end, from and to.
+        check: whether the laid route and its script are worth having.
     """
 
     def draft(lane: LanePoint, draws: Draws) -> Draft | None:
@@ -171,7 +176,7 @@ def _through(
         drawn = parameters(lane, leaving, draws)
         return Draft((*chain, *ahead_stretches(leaving, after)), entry.back(approach), drawn)
 
-    return Recipe(_movements, draft, _movement_key)
+    return Recipe(_movements, draft, _movement_key, check)
 
 
 def _entry(lane: LanePoint) -> LanePoint:
@@ -205,8 +210,11 @@ def _left_across_traffic(lane: LanePoint) -> bool:
     return _is_signalled(lane) and _turn(lane) < -50.0 and _from_angle(lane, 150.0, 210.0)
 
 
+_SIDES = {"left": (60.0, 120.0), "opposite": (150.0, 210.0), "right": (240.0, 300.0)}
+
+
 def _crossed_by_red_runner(lane: LanePoint) -> bool:
-    return _is_signalled(lane) and abs(_turn(lane)) < 30.0 and _from_angle(lane, 60.0, 120.0)
+    return _is_signalled(lane) and any(_from_angle(lane, *angles) for angles in _SIDES.values())
 
 
 def _has_walkers_at_entry(lane: LanePoint) -> bool:
@@ -282,9 +290,7 @@ def _left_turn(lane: LanePoint, leaving: LanePoint, draws: Draws) -> Parameters:
 
 
 def _red_runner(lane: LanePoint, leaving: LanePoint, draws: Draws) -> Parameters:
-    sides = [
-        side for side, low, high in (("left", 60.0, 120.0), ("right", 240.0, 300.0)) if _from_angle(lane, low, high)
-    ]
+    sides = [side for side, angles in _SIDES.items() if _from_angle(lane, *angles)]
     return {"direction": {"value": sides[_whole(draws, 0, len(sides) - 1)]}}
 
 
@@ -306,7 +312,9 @@ RECIPES: Mapping[str, Recipe] = {
     "DynamicObjectCrossing": _along(_has_sidewalk, 60.0, (100.0, 135.0), _walker),
     "PedestrianCrossing": _through(_has_walkers_at_entry, 25.0, (25.0, 40.0)),
     "HardBreakRoute": _along(lambda trigger, event: True, 100.0, (102.0, 146.0)),
-    "OppositeVehicleRunningRedLight": _through(_crossed_by_red_runner, 30.0, (25.0, 40.0), _red_runner),
+    "OppositeVehicleRunningRedLight": _through(
+        _crossed_by_red_runner, 30.0, (25.0, 40.0), _red_runner, blind_driver_is_met
+    ),
     "SignalizedJunctionLeftTurn": _through(_left_across_traffic, 25.0, (30.0, 40.0), _left_turn),
     "EnterActorFlow": _through(_enters_flow, 25.0, (34.0, 40.0), _flow_to_enter),
     "ParkingCutIn": _along(_has_parking, 80.0, (100.0, 137.0), lambda draws: {"direction": {"value": "right"}}),
