@@ -23,6 +23,7 @@ has stop signs, the main street has the right of way.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -34,6 +35,7 @@ from leaderboard_adapters.criteria_state import empty_criteria
 from scenarios.director_state import empty_directors
 from scenarios.route import Location, Route
 from simulator.actors import set_speed, spawn_actor
+from simulator.array_bundle import bundle
 from simulator.background import spawn_background
 from simulator.blueprints import blueprint_index
 from simulator.draws import seed_draws
@@ -43,6 +45,7 @@ from simulator.roads.writer.geometry import Path, Pose
 from simulator.roads.writer.road import Arm
 from simulator.roads.writer.town import Town
 from simulator.roads.writer.xml import to_xodr
+from simulator.route_arrays import RouteArrays
 from simulator.signals import reset_lights
 from simulator.state import MAX_PLAN, TICK_SECONDS, Behaviour, LightState, Role, empty_worlds
 from simulator.tracking import stand_on_lane
@@ -108,7 +111,7 @@ def lanes_onward(net: RoadArrays, lane: int, turns: str = "SSSS") -> list[int]:
             break
         if net.lane_junction[after[0]] >= 0 and net.lane_junction[plan[-1]] < 0:
             turn = "LSR".index(wanted.pop(0)) - 1
-            after = [k for k in after if net.lane_turn[k] == turn]
+            after = [k for k in after if net.lane_turn[k] == turn] or after
         plan.append(after[0])
     return plan
 
@@ -206,3 +209,21 @@ def crowd(traffic: Traffic, count: int, seed: int) -> int:
         if found == count:
             break
     return found
+
+
+def with_track(batch: RouteBatch, points: list[tuple[float, float]], step: float = 0.5) -> RouteBatch:
+    """The same batch with one track, number 0: a polyline through `points`, resampled every `step` metres."""
+    corners = np.array(points)
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(corners, axis=0).T))])
+    s = np.arange(0.0, along[-1], step)
+    x, y = (np.interp(s, along, corners[:, k]) for k in (0, 1))
+    packed = RouteArrays(*(getattr(batch.arrays, name) for name in RouteArrays._fields))
+    track = packed._replace(
+        track_first=np.array([0, len(s)]),
+        track_x=x,
+        track_y=y,
+        track_z=np.zeros(len(s)),
+        track_yaw=np.arctan2(np.gradient(y), np.gradient(x)),
+        track_step=np.array([step]),
+    )
+    return replace(batch, arrays=bundle(track))
