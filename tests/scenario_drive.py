@@ -10,19 +10,22 @@ import numpy as np
 
 from envs.routes import RouteBatch, prepare_routes
 from envs.world import EpisodeStart, WorldBatch
-from scenarios.compiler import compile_scripts
+from scenarios.compiler import CompiledScripts, assemble, compile_scripts, pack_scripts
 from scenarios.director import tick_director
 from scenarios.director_state import MAX_LIVE, Status
-from scenarios.geometry import RouteGeometry
+from scenarios.geometry import RouteGeometry, pack_routes
+from scenarios.placement import find_trigger
 from scenarios.route_file import read_routes
+from scenarios.script import Script
 from scenarios.suites import find_suite
+from simulator.array_bundle import bundle
 from simulator.background import tick_background
 from simulator.collisions import collide
 from simulator.drivers import decide_all, move_actors
 from simulator.kernel import kernel
 from simulator.roads.towns import load_named_town
 from simulator.signals import tick_lights
-from simulator.state import EGO, TICK_SECONDS
+from simulator.state import EGO, TICK_SECONDS, LightState, Role
 from simulator.tracking import track_actors, track_ego
 
 
@@ -52,21 +55,23 @@ class Drive:
     """One route of a batch, driven along its path at speeds of the test's choosing.
 
     Attributes:
-        w, d, s: the records of world, director and switches.
+        worlds: the batch of one world that holds the state.
+        w, d, s: its records of world, director and switches.
         path_s: metres along the path.
     """
 
-    def __init__(self, batch: RouteBatch, route: int, *, seed: int = 0, traffic: bool = True) -> None:
+    def __init__(
+        self, batch: RouteBatch, route: int, *, seed: int = 0, traffic: bool = True, script: Script | None = None
+    ) -> None:
         self.batch = batch
         self.route = route
         prepared = batch.routes[route]
         self.geometry = prepared.geometry
         self.spec = prepared.route.scenarios[0]
-        self.script = compile_scripts(batch.network, prepared.route, prepared.geometry).scenarios[0].script
-        worlds = WorldBatch(batch)
-        worlds.worlds["bg_enabled"] = int(traffic)
-        worlds.reset(0, EpisodeStart(route, seed))
-        self.w, self.d, self.s = worlds.worlds[0], worlds.directors[0], worlds.switches[0]
+        self.script = script or compile_scripts(batch.network, prepared.route, prepared.geometry).scenarios[0].script
+        self.worlds = WorldBatch(batch)
+        self.worlds.reset(0, EpisodeStart(route, seed))
+        self.w, self.d, self.s = self.worlds.worlds[0], self.worlds.directors[0], self.worlds.switches[0]
         if not traffic:
             self.remove_traffic()
         self.path_s = 0.0
@@ -74,7 +79,7 @@ class Drive:
     def remove_traffic(self) -> None:
         """Nobody but the ego and the scenario's actors, now and later."""
         self.w["bg_enabled"] = 0
-        self.w["kind"][self.w["role"] == 2] = 0
+        self.w["kind"][self.w["role"] == Role.BACKGROUND] = 0
 
     def tick(self, speed: float = 0.0, right: float = 0.0) -> None:
         """0.05 s, in which the ego goes on along its path, `right` metres beside it."""
@@ -124,6 +129,10 @@ class Drive:
         names = [m.name for m in self.script.cast]
         return int(self.d["cast_slot"][self.live, names.index(member)])
 
+    def cast_slots(self) -> list[int]:
+        """Slots of all members that are there."""
+        return [slot for slot in map(self.slot, (m.name for m in self.script.cast)) if slot >= 0]
+
     def place(self, slot: int) -> np.ndarray:
         """float64[3] centre of an actor, metres."""
         return np.array([self.w["x"][slot], self.w["y"][slot], self.w["z"][slot]])
@@ -135,6 +144,19 @@ class Drive:
     def beside_path(self, slot: int) -> tuple[float, float]:
         """Metres along the path of its point nearest to an actor, and metres right of it."""
         return beside_path(self.geometry, self.place(slot))
+
+    @property
+    def trigger_s(self) -> float:
+        """Metres along the path of the trigger point."""
+        t = self.spec.trigger_point
+        return beside_path(self.geometry, np.array([t.x, t.y, t.z]))[0]
+
+    def value(self, tag: str, name: str = "value") -> float:
+        """A parameter of the scenario, as in the route file."""
+        return float(self.spec.parameters[tag][name])
+
+    def light(self, index: int) -> LightState:
+        return LightState(int(self.w["light_state"][index]))
 
     def flow_slots(self) -> list[int]:
         """Slots of all flow vehicles, ascending."""
@@ -154,3 +176,24 @@ def beside_path(geometry: RouteGeometry, place: np.ndarray) -> tuple[float, floa
 def smoke_batch() -> RouteBatch:
     """The routes of the built-in suite `smoke`, one for each scenario type."""
     return prepare_routes(load_named_town("MiniTown", None), read_routes(find_suite("smoke")))
+
+
+def smoke_drive(kind: str, *, seed: int = 0, traffic: bool = True) -> Drive:
+    """A drive of the smoke route of a scenario type."""
+    batch = smoke_batch()
+    types = [prepared.route.scenario_type for prepared in batch.routes]
+    return Drive(batch, types.index(kind), seed=seed, traffic=traffic)
+
+
+def scripted_drive(script: Script, *, kind: str = "ControlLoss", traffic: bool = False) -> Drive:
+    """A drive of the smoke route of some type, with another script in place of its scenario."""
+    batch = smoke_batch()
+    prepared = next(p for p in batch.routes if p.route.scenario_type == kind)
+    spec = prepared.route.scenarios[0]
+    trigger = find_trigger(prepared.geometry, spec)
+    compiled = assemble(script, spec, float(prepared.geometry.trace_distance[trigger]))
+    scripts, tracks = pack_scripts([CompiledScripts(prepared.route.id, (compiled,))])
+    arrays = pack_routes([prepared.geometry], [prepared.route], batch.network.arrays, tracks)
+    one = RouteBatch(batch.network, (prepared,), batch.net, bundle(arrays), bundle(scripts))
+    drive = Drive(one, 0, traffic=traffic, script=script)
+    return drive
