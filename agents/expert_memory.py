@@ -61,12 +61,12 @@ class Sheet(NamedTuple):
     """
 
     count: np.ndarray  # int64[1] actors in the lists
-    slot: np.ndarray  # int32[N] slot in the world
+    slot: np.ndarray  # int64[N] slot in the world
     s: np.ndarray  # float64[N, T] forecast of the box centre, path frame
     d: np.ndarray  # float64[N, T]
     turn: np.ndarray  # float64[N, T] rad
-    fixed: np.ndarray  # int8[N] 1: stands and will stand
-    yielding: np.ndarray  # int8[N] 1: a follower that brakes for the ego
+    fixed: np.ndarray  # int64[N] 1: stands and will stand
+    yielding: np.ndarray  # int64[N] 1: a follower that brakes for the ego
     speed: np.ndarray  # float64[N] m/s along the path now
     low: np.ndarray  # float64[N, T] where the ego's centre must not be: from
     high: np.ndarray  # float64[N, T] to; low > high where nothing is blocked
@@ -93,12 +93,12 @@ def new_sheet() -> Sheet:
     n, t, m = MAX_NEAR, LONG_STEPS, MAX_BUSY
     return Sheet(
         count=np.zeros(1, np.int64),
-        slot=np.zeros(n, np.int32),
+        slot=np.zeros(n, np.int64),
         s=np.zeros((n, t)),
         d=np.zeros((n, t)),
         turn=np.zeros((n, t)),
-        fixed=np.zeros(n, np.int8),
-        yielding=np.zeros(n, np.int8),
+        fixed=np.zeros(n, np.int64),
+        yielding=np.zeros(n, np.int64),
         speed=np.zeros(n),
         low=np.zeros((n, t)),
         high=np.zeros((n, t)),

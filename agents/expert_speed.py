@@ -137,9 +137,9 @@ def safe_acceleration(sheet, s, speed, wanted):  # type: ignore[no-untyped-def]
     for harshness in range(3):
         brake = 2.5 if harshness == 0 else 4.5 if harshness == 1 else HARDEST_BRAKE
         hurry = MAX_ACCELERATION if harshness == 0 else HURRY_ACCELERATION
-        upper = wanted
+        upper = wanted + 1e-9
         trial = wanted if harshness > 0 else wanted - 0.8
-        while trial > -brake - 1.0:
+        while upper > -brake:
             trial = max(trial, -brake)
             if is_safe(sheet, s, speed, trial, hurry, brake):
                 for _ in range(3):  # between the last unsafe and the first safe one
