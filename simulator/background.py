@@ -164,7 +164,7 @@ def tick_background(w, net, routes):  # type: ignore[no-untyped-def]
     set_speeds(w, net)
     enter_junctions(w, net, routes)
     if w.tick % SOURCE_TICKS == 0:
-        recycle(w)
+        recycle(w, net)
         if w.bg_route_sources == 1 and w.bg_keep_behind == 0:
             feed_own_road(w, net)
         if w.bg_opposite_active == 1:
@@ -229,8 +229,11 @@ def keeps_junction_busy(w, net, i):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def recycle(w):  # type: ignore[no-untyped-def]
-    """Take away background vehicles that the ego has left behind, that ran far ahead, or that stand at a dead end."""
+def recycle(w, net):  # type: ignore[no-untyped-def]
+    """Take away background vehicles that the ego has left behind, that ran far ahead, or that stand at a dead end.
+
+    Ahead of the ego each lane of its road keeps `PER_LANE`: more of them, waiting for the ego, would hold it up for ever.
+    """
     c = math.cos(w.yaw[EGO])
     s = math.sin(w.yaw[EGO])
     for i in range(1, w.num_slots):
@@ -242,8 +245,33 @@ def recycle(w):  # type: ignore[no-untyped-def]
         along = dx * c + dy * s
         if (along < 0.0 and distance > FORGET_BEHIND) or distance > FORGET_AHEAD:
             remove_actor(w, i)
+        elif along > 0.0 and distance > 3.0 * w.bg_spawn_dist + 1.7 * w.speed[EGO] and is_surplus(w, net, i):
+            remove_actor(w, i)
         elif distance > 50.0 and (w.waiting[i] > 90.0 or w.lane[i] < 0 or (w.plan[i, 1] < 0 and w.speed[i] < 0.5)):
             remove_actor(w, i)
+
+
+@kernel
+def is_surplus(w, net, i):  # type: ignore[no-untyped-def]
+    """True when `PER_LANE` background vehicles on i's lane of the ego's road are between the ego and i."""
+    lane = w.lane[i]
+    ego_lane = w.lane[EGO]
+    if lane < 0 or ego_lane < 0 or net.lane_road[lane] != net.lane_road[ego_lane]:
+        return False
+    if net.lane_id[lane] * net.lane_id[ego_lane] <= 0 or net.lane_junction[lane] >= 0:
+        return False
+    mine = math.hypot(w.x[i] - w.x[EGO], w.y[i] - w.y[EGO])
+    c = math.cos(w.yaw[EGO])
+    s = math.sin(w.yaw[EGO])
+    between = 0
+    for j in range(1, w.num_slots):
+        if j != i and w.kind[j] != 0 and w.role[j] == _BACKGROUND and w.lane[j] >= 0:
+            if net.lane_road[w.lane[j]] == net.lane_road[lane] and net.lane_id[w.lane[j]] == net.lane_id[lane]:
+                dx = w.x[j] - w.x[EGO]
+                dy = w.y[j] - w.y[EGO]
+                if dx * c + dy * s > 0.0 and math.hypot(dx, dy) < mine:
+                    between += 1
+    return between >= PER_LANE
 
 
 @kernel
