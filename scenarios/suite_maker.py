@@ -34,6 +34,7 @@ from simulator.roads.towns import load_named_town
 
 SUITES_FOLDER = Path(__file__).parent / "suites"
 POSITION_PITCH = 2.0  # metres between positions, as in the official files
+APART = 20.0  # metres between the triggers of two routes of one type, at least
 BATCH = 8  # candidates that are traced together
 
 
@@ -108,9 +109,15 @@ def _chosen(network: RoadNetwork, kind: str, recipe: Recipe, count: int, seed: i
             raise ScenarioError(f"{network.town} has room for {len(kept)} routes of type {kind}, not for {count}")
         routes = [_route(network.town, kind, draft, str(i + 1), "0") for i, draft in enumerate(drafts)]
         for draft, route, geometry in zip(drafts, routes, lay_routes(network, routes), strict=True):
-            if len(kept) < count and geometry is not None and _fits(network, recipe, draft, route, geometry):
+            if len(kept) == count or geometry is None or _is_near(draft, kept):
+                continue
+            if _fits(network, recipe, draft, route, geometry):
                 kept.append(draft)
     return kept
+
+
+def _is_near(draft: Draft, others: Sequence[Draft]) -> bool:
+    return any(draft.trigger.place.distance(other.trigger.place) < APART for other in others)
 
 
 def _fits(network: RoadNetwork, recipe: Recipe, draft: Draft, route: Route, geometry: RouteGeometry) -> bool:
