@@ -9,10 +9,11 @@ from simulator.actors import distance_between, set_speed
 from simulator.draws import uniform
 from simulator.drivers import FREE, obstacle_in_corridor
 from simulator.kernel import kernel
-from simulator.state import EGO, Behaviour
+from simulator.state import EGO, Behaviour, DriverFlag
 
 _TRACK = int(Behaviour.TRACK)
 _HOLD = int(Behaviour.HOLD)
+_CONSTANT_VELOCITY = int(DriverFlag.CONSTANT_VELOCITY)
 _STANDING = 0.001  # m/s at or below which an arrival never happens
 _JUST = 1e-6  # s; the official clock runs a hair fast, so that 100 ticks are more than 5 s
 
@@ -73,6 +74,8 @@ def holds(w, d, net, routes, scripts, live, strand, pc):  # type: ignore[no-unty
     if op == Op.MEMBER_PASSED:
         ahead = (w.x[EGO] - w.x[slot]) * math.cos(w.yaw[slot]) + (w.y[EGO] - w.y[slot]) * math.sin(w.yaw[slot])
         return ahead > w.half_length[EGO] + w.half_length[slot]
+    if op == Op.MEET_EGO:
+        return meet_ego(w, slot, number)
     if op == Op.CHASE:
         chase(w, routes, slot, number)
     return False
@@ -128,6 +131,18 @@ def chase(w, routes, slot, number):  # type: ignore[no-untyped-def]
         wanted = min(wanted, speed_ahead)
     w.target_speed[slot] = wanted
     set_speed(w, slot, wanted)
+
+
+@kernel
+def meet_ego(w, slot, number):  # type: ignore[no-untyped-def]
+    """True when an actor has come to its goal; else it gets the speed to be there when the ego is at its own."""
+    distance = math.hypot(w.x[slot] - number[0], w.y[slot] - number[1])
+    ego_distance = math.hypot(w.x[EGO] - number[2], w.y[EGO] - number[3])
+    wanted = distance * math.hypot(w.vx[EGO], w.vy[EGO]) / max(ego_distance, 0.1)
+    w.target_speed[slot] = wanted
+    if w.driver_flags[slot] & _CONSTANT_VELOCITY:
+        set_speed(w, slot, wanted)
+    return distance < number[4]
 
 
 @kernel

@@ -23,6 +23,7 @@ class Op(IntEnum):
     LEFT_JUNCTION = 12
     FOREVER = 13
     CHASE = 14
+    MEET_EGO = 15
     # commands: done at once
     RAISE = 50
     REMOVE = 51

@@ -293,6 +293,23 @@ class Chase:
         ]
 
 
+@dataclass(frozen=True)
+class MeetEgo:
+    """A member is within `metres` of `goal`.
+
+    Until then it gets the speed that brings it there when the ego is at `ego_goal`; while the ego stands, so does it.
+    """
+
+    member: str
+    goal: Place
+    ego_goal: Place
+    metres: float = 5.0
+
+    def rows(self, names: Names) -> list[Instruction]:
+        numbers = (*self.goal[:2], *self.ego_goal[:2], self.metres)
+        return [Instruction(Op.MEET_EGO, (names.member(self.member),), numbers)]
+
+
 # Commands to the cast
 
 

@@ -55,6 +55,7 @@ from scenarios.vocabulary import (
     LeftJunction,
     Lights,
     MaxSpeed,
+    MeetEgo,
     Member,
     Near,
     Oncoming,
@@ -314,6 +315,22 @@ def test_chase_keeps_its_distance_to_what_is_ahead() -> None:
     drive.wait(4.0, 4.0)
     assert drive.w["speed"][drive.slot("chaser")] == pytest.approx(4.0, abs=0.1)
     assert drive.w["num_contacts"] == 0
+
+
+def test_a_member_meets_the_ego() -> None:
+    line = straight_line(path_place(10.0, right=5.0)[:3], path_place(70.0, right=5.0)[:3])
+    goal = path_place(50.0, right=5.0)
+    drive = running(
+        Follow("car", line, 0.0, RECKLESS),
+        MeetEgo("car", goal, path_place(20.0)),
+        DONE,
+        cast=(car(ahead=10.0, right=5.0),),
+    )
+    drive.wait(1.0)
+    assert drive.w["speed"][drive.slot("car")] == 0.0  # the ego stands
+    drive.until(lambda: is_done(drive), 5.0)
+    assert drive.distance(drive.slot("car")) == pytest.approx(math.hypot(30.0 - 4.0 + 1.9, 5.0), abs=3.0)
+    assert drive.path_s - drive.trigger_s == pytest.approx(20.0 - 5.0 / 2.0, abs=1.5)
 
 
 # Commands

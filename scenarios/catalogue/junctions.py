@@ -47,9 +47,8 @@ def opposite_vehicle_running_red_light(at: Site, direction: str) -> Script:
     It waits up to 30 m before the junction, on the entry that lies in `direction`, and sets out at 60 km/h when the ego
     is 2.2 s or 12 m away from where their ways cross. Ends when the ego has left the junction.
     """
-    source = next((e for e in at.entries_from(direction) if _crosses(at, e)), None)
-    if source is None:
-        raise NotPlaced(f"no lane from the {direction} crosses the ego's way in the junction")
+    entries = at.entries_from(direction)
+    source = next((entry for entry in entries if _crosses(at, entry)), entries[0])
     note_missing_lights(at)
     start = source.walk_back(30.0)
     line, sink = at.track_through_junction(start, beyond=10.0)
