@@ -28,9 +28,11 @@ from functools import lru_cache
 
 import numpy as np
 
+from agents.autopilot import Autopilot
 from envs.routes import RouteBatch, prepare_routes
 from envs.tick import tick_traffic
 from envs.vector_env import load_routes
+from envs.world import EpisodeStart, WorldBatch
 from leaderboard_adapters.criteria_state import empty_criteria
 from scenarios.director_state import empty_directors
 from scenarios.route import Location, Route
@@ -47,7 +49,7 @@ from simulator.roads.writer.town import Town
 from simulator.roads.writer.xml import to_xodr
 from simulator.route_arrays import RouteArrays
 from simulator.signals import reset_lights
-from simulator.state import MAX_PLAN, TICK_SECONDS, Behaviour, LightState, Role, empty_worlds
+from simulator.state import EGO, MAX_PLAN, TICK_SECONDS, Behaviour, LightState, Role, empty_worlds
 from simulator.tracking import stand_on_lane
 
 EAST, SOUTH, WEST, NORTH = 0.0, 0.5 * math.pi, math.pi, -0.5 * math.pi  # headings, rad
@@ -227,3 +229,49 @@ def with_track(batch: RouteBatch, points: list[tuple[float, float]], step: float
         track_step=np.array([step]),
     )
     return replace(batch, arrays=bundle(track))
+
+
+@lru_cache(maxsize=1)
+def avenue() -> RouteBatch:
+    """One route without scenarios on MiniTown: 820 m east along the avenues, over the crossings A, B, C and on to E1.
+
+    The ego begins at x = -400 on the right one of two lanes and never changes lanes; the first crossing is 180 m ahead.
+    """
+    ends = (Location(-400.0, -84.75, 0.0), Location(420.0, -88.25, 0.0))
+    return prepare_routes(smoke().network, [Route("avenue", "MiniTown", ends)])
+
+
+class Ride(Traffic):
+    """A world as `WorldBatch.reset` begins it, with background traffic around an ego, without scenarios and criteria.
+
+    The ego stands until `driven` is set; the autopilot then drives it.
+    """
+
+    def __init__(self, batch: RouteBatch, seed: int = 0) -> None:
+        super().__init__(batch)
+        world_batch = WorldBatch(batch)
+        world_batch.reset(0, EpisodeStart(0, seed))
+        self.worlds, self.directors, self.criteria = world_batch.worlds, world_batch.directors, world_batch.criteria
+        self._autopilot = Autopilot()
+        self._autopilot.bind(world_batch)
+        self.driven = False
+
+    def tick(self, count: int = 1) -> None:
+        for _ in range(count):
+            self._controls = self._autopilot.act() if self.driven else np.array([[0.0, 1.0, 0.0]])
+            super().tick()
+
+    def background(self) -> np.ndarray:
+        """int[n] slots of background vehicles."""
+        return np.flatnonzero((self.w["kind"] != 0) & (self.w["role"] == Role.BACKGROUND))
+
+    def along(self, slots: np.ndarray) -> np.ndarray:
+        """float64[n] metres ahead of the ego, along its heading."""
+        w = self.w
+        dx, dy = w["x"][slots] - w["x"][EGO], w["y"][slots] - w["y"][EGO]
+        return dx * math.cos(w["yaw"][EGO]) + dy * math.sin(w["yaw"][EGO])
+
+    def distance(self, slots: np.ndarray) -> np.ndarray:
+        """float64[n] metres from the ego, centre to centre."""
+        w = self.w
+        return np.hypot(w["x"][slots] - w["x"][EGO], w["y"][slots] - w["y"][EGO])
