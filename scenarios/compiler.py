@@ -116,7 +116,7 @@ def _compile(
         if is_official(spec.type):
             remarks.append("this type is not yet supported; the route runs without it")
             return None
-        near = ", ".join(nearest_types(spec.type)) or "none is near; `routegym list scenarios` shows all"
+        near = ", ".join(nearest_types(spec.type)) or "none is near; `run_eval.py list scenarios` shows all"
         if skip_unknown:
             remarks.append(f"unknown type; the route runs without it. Nearest known types: {near}")
             return None
