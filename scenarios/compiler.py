@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scenarios.director_state import MAX_CAST, MAX_FLOWS, MAX_SCENARIOS, MAX_STRANDS
+from scenarios.director_state import MAX_CAST, MAX_FLOWS, MAX_SCENARIOS, MAX_STRANDS, Status
 from scenarios.geometry import Polyline, RouteGeometry
 from scenarios.opcodes import FIRST_COMMAND, Op
 from scenarios.parameters import read_parameters
@@ -94,13 +94,26 @@ def compile_scripts(
             remarks.append(f"not placed, the route runs without it: {reason}")
         if scenario is not None:
             compiled.append(scenario)
-        notes += [f"route '{route.id}', scenario '{spec.name}' ({spec.type}): {remark}" for remark in remarks]
+        notes += [f"{_label(route.id, spec)}: {remark}" for remark in remarks]
     if len(compiled) > MAX_SCENARIOS:
         raise WorldCapacityError(
             f"{route.file}: route '{route.id}' has {len(compiled)} scenarios; a world holds {MAX_SCENARIOS}. "
             f"Split the route, or raise MAX_SCENARIOS in scenarios/director_state.py"
         )
     return CompiledScripts(route.id, tuple(compiled), tuple(notes))
+
+
+def staging_notes(compiled: CompiledScripts, director: np.ndarray) -> tuple[str, ...]:
+    """What a drive's director (one DIRECTOR record) has to add to the notes: scenarios that found no room."""
+    return tuple(
+        f"{_label(compiled.route_id, scenario.spec)}: not staged, there was no room for its actors"
+        for scenario, status in zip(compiled.scenarios, director["status"], strict=False)
+        if status == Status.BLOCKED
+    )
+
+
+def _label(route_id: str, spec: ScenarioSpec) -> str:
+    return f"route '{route_id}', scenario '{spec.name}' ({spec.type})"
 
 
 def _compile(

@@ -41,6 +41,7 @@ PROGRESS_WINDOW = 5  # trace points ahead among which the nearest is looked for
 TRIGGER_DISTANCE = 2.0  # m from that point to the trigger point, 3-D
 SPAWN_DISTANCE = 500.0  # m along the route within which a scenario's actors are in the world
 MISSED_DISTANCE = 100.0  # m behind the ego at which a scenario that never triggered is given up
+FORGET_DISTANCE = 500.0  # m behind the ego at which one ends that officially goes on without effect
 SPAWN_TICKS = 20  # ticks between looks for scenarios that come within reach
 TIMEOUT_SECONDS = 240.0  # ScenarioTimeout
 
@@ -148,7 +149,7 @@ def bring_in(w, d, routes, scripts):  # type: ignore[no-untyped-def]
     here = routes.trace_distance[routes.trace_first[w.route] + max(d.route_index, 0)]
     for live in range(MAX_LIVE):
         n = first + d.scenario[live]
-        if d.stage[live] == _READY and here - scripts.trigger_distance[n] > MISSED_DISTANCE:
+        if d.stage[live] == _READY and way_behind(w, d, routes, scripts, n) > MISSED_DISTANCE:
             remove_cast(w, d, live)
             retire(d, live, _MISSED)
     for live in range(MAX_LIVE):
@@ -170,6 +171,13 @@ def bring_in(w, d, routes, scripts):  # type: ignore[no-untyped-def]
             d.num_live += 1
         else:
             d.status[chosen] = _BLOCKED
+
+
+@kernel
+def way_behind(w, d, routes, scripts, n):  # type: ignore[no-untyped-def]
+    """Metres along the route from a scenario's trigger to the ego."""
+    here = routes.trace_distance[routes.trace_first[w.route] + max(d.route_index, 0)]
+    return here - scripts.trigger_distance[n]
 
 
 @kernel
@@ -203,6 +211,8 @@ def run_live(w, d, s, net, routes, scripts):  # type: ignore[no-untyped-def]
         ended = False
         if scripts.timeout[n] == 1 and w.time - d.since[live] > TIMEOUT_SECONDS:
             s.scenario_timeouts += 1
+            ended = True
+        if way_behind(w, d, routes, scripts, n) > FORGET_DISTANCE:
             ended = True
         for strand in range(setup - first):
             if not ended:

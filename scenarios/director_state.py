@@ -9,7 +9,7 @@ import numpy as np
 from simulator.state import MAX_ACTORS
 
 MAX_SCENARIOS = 160  # on one route
-MAX_LIVE = 6  # scenarios of a route that have their actors in the world at the same time
+MAX_LIVE = 8  # scenarios of a route that have their actors in the world at the same time
 MAX_STRANDS = 8  # that run side by side in one scenario
 MAX_CAST = 24
 MAX_FLOWS = 6

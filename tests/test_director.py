@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from envs.routes import prepare_routes
-from scenarios.compiler import assemble, compile_scripts, pack_scripts
+from scenarios.compiler import CompiledScripts, assemble, compile_scripts, pack_scripts, staging_notes
 from scenarios.director import TIMEOUT_SECONDS, perturb_control
 from scenarios.director_state import MAX_CAST, Status
 from scenarios.opcodes import Op
@@ -161,6 +161,29 @@ def test_the_cast_goes_when_the_scenario_ends() -> None:
     assert drive.w["kind"][slot] != 0
     drive.wait(0.6)
     assert drive.w["kind"][slot] == 0
+
+
+def test_a_scenario_far_behind_ends_or_is_given_up() -> None:
+    started = running(Forever(), cast=(car(),), finish=(DONE,))
+    started.batch.scripts.trigger_distance[0] -= 510.0
+    started.tick()
+    assert started.status == Status.DONE
+    assert is_done(started)
+    waiting = scripted_drive(Script(cast=(car(),), strands=((Forever(),),)))
+    waiting.batch.scripts.trigger_distance[0] -= 250.0
+    waiting.wait(1.1)
+    assert waiting.status == Status.MISSED
+    assert waiting.d["num_live"] == 0
+
+
+def test_a_scenario_without_room_for_its_actors_is_told() -> None:
+    crowd = Script(cast=(car(ahead=-smoke_drive("ControlLoss", traffic=False).trigger_s),), strands=((End(),),))
+    drive = scripted_drive(crowd)  # its car would stand on the ego
+    assert drive.status == Status.BLOCKED
+    assert np.count_nonzero(drive.w["kind"]) == 1
+    compiled = CompiledScripts("112", (assemble(crowd, drive.spec, 0.0),))
+    (note,) = staging_notes(compiled, drive.d)
+    assert note == "route '112', scenario 'ControlLoss_1' (ControlLoss): not staged, there was no room for its actors"
 
 
 def test_the_cast_takes_the_place_of_background_vehicles() -> None:
