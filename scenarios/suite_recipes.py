@@ -284,8 +284,8 @@ def _walker(draws: Draws) -> Parameters:
 
 def _left_turn(lane: LanePoint, leaving: LanePoint, draws: Draws) -> Parameters:
     return {
-        "flow_speed": _value(_whole(draws, 9, 11)),
-        "source_dist_interval": _interval(draws, (15, 24), (25, 28)),
+        "flow_speed": _value(_whole(draws, 9, 10)),
+        "source_dist_interval": _interval(draws, (19, 24), (27, 28)),
     }
 
 
@@ -300,8 +300,8 @@ def _flow_to_enter(lane: LanePoint, leaving: LanePoint, draws: Draws) -> Paramet
     return {
         "start_actor_flow": _location(main.walk_back(50.0)),
         "end_actor_flow": _location(leaving.ahead(30.0)),
-        "flow_speed": _value(_whole(draws, 9, 12)),
-        "source_dist_interval": _interval(draws, (17, 26), (30, 39)),
+        "flow_speed": _value(_whole(draws, 9, 11)),
+        "source_dist_interval": _interval(draws, (20, 28), (36, 39)),
     }
 
 
