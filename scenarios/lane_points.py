@@ -7,7 +7,6 @@ forks it follows the route where the route goes there, else the first branch, as
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -73,7 +72,14 @@ class LanePoint:
 
     def ahead(self, metres: float) -> LanePoint:
         """The place `metres` ahead, through junctions, or the end of the road."""
-        return self._onward(metres, self._following)
+        lane, s = self.lane, self.s + metres
+        while s > float(self.net.lane_length[lane]):
+            after = self._following(lane)
+            if after < 0:
+                return self._at(lane, float(self.net.lane_length[lane]))
+            s -= float(self.net.lane_length[lane])
+            lane = after
+        return self._at(lane, s)
 
     def next_lane(self) -> LanePoint | None:
         """The start of the lane that follows, None at the end of the road."""
@@ -90,10 +96,6 @@ class LanePoint:
             lane = before
             s += float(self.net.lane_length[lane])
         return self._at(lane, s)
-
-    def straight_on(self, metres: float) -> LanePoint:
-        """As `ahead`, but at forks along the lane that bends least."""
-        return self._onward(metres, lambda lane: straightest(self.net, lane))
 
     def walk(self, metres: float, step: float = _WALK_STEP) -> LanePoint:
         """Up to `metres` ahead in whole steps, stopping before a junction or where the lane ends."""
@@ -185,16 +187,6 @@ class LanePoint:
         return found
 
     # Steps
-
-    def _onward(self, metres: float, following: Callable[[int], int]) -> LanePoint:
-        lane, s = self.lane, self.s + metres
-        while s > float(self.net.lane_length[lane]):
-            after = following(lane)
-            if after < 0:
-                return self._at(lane, float(self.net.lane_length[lane]))
-            s -= float(self.net.lane_length[lane])
-            lane = after
-        return self._at(lane, s)
 
     def _following(self, lane: int) -> int:
         return self._choose(lanes_after(self.net, lane))

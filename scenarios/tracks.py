@@ -208,14 +208,3 @@ def resample(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> Polyline:
     segment = np.unwrap(np.arctan2(dy, dx))
     yaw = np.concatenate([segment[:1], 0.5 * (segment[:-1] + segment[1:]), segment[-1:]])
     return Polyline(x, y, z, yaw, float(along[-1] / count))
-
-
-def straight_line(start: tuple[float, float, float], end: tuple[float, float, float]) -> Polyline:
-    """The straight line between two points."""
-    x, y, z = (np.array([a, b]) for a, b in zip(start, end, strict=True))
-    return resample(x, y, z)
-
-
-def length(line: Polyline) -> float:
-    """Metres."""
-    return (len(line.x) - 1) * line.step

@@ -12,6 +12,7 @@ from envs.routes import prepare_routes
 from scenarios.compiler import CompiledScripts, assemble, compile_scripts, pack_scripts, staging_notes
 from scenarios.director import TIMEOUT_SECONDS, perturb_control
 from scenarios.director_state import MAX_CAST, Status
+from scenarios.geometry import Polyline
 from scenarios.opcodes import Op
 from scenarios.registry import (
     BENCH2DRIVE_TYPES,
@@ -23,7 +24,7 @@ from scenarios.registry import (
 )
 from scenarios.route import Route, ScenarioSpec, TriggerPoint
 from scenarios.script import Script
-from scenarios.tracks import straight_line
+from scenarios.tracks import resample
 from scenarios.vocabulary import (
     CAREFUL,
     OBSTACLE_CAR,
@@ -96,6 +97,11 @@ def path_place(ahead: float, right: float = 0.0, turned: float = 0.0) -> Place:
     k = round((drive.trigger_s + max(ahead, 0.0)) / g.path_step)
     at = Place(float(g.path_x[k]), float(g.path_y[k]), float(g.path_z[k]), float(g.path_yaw[k]))
     return at.moved(forward=min(ahead, 0.0), right=right, turned=turned)
+
+
+def line_between(start: Place, end: Place) -> Polyline:
+    x, y, z = (np.array([a, b]) for a, b in zip(start[:3], end[:3], strict=True))
+    return resample(x, y, z)
 
 
 def car(name: str = "car", ahead: float = 30.0, right: float = 0.0, **options: object) -> Member:
@@ -326,7 +332,7 @@ def test_left_junction() -> None:
 
 def test_chase_keeps_its_distance_to_what_is_ahead() -> None:
     chaser = car("chaser", ahead=-20.0)
-    line = straight_line(chaser.place[:3], path_place(80.0)[:3])
+    line = line_between(chaser.place, path_place(80.0))
     faster = EgoSpeed(1.0, plus=10.0)
     drive = running(
         Follow("chaser", line, faster, CAREFUL | DriverFlag.CONSTANT_VELOCITY),
@@ -341,7 +347,7 @@ def test_chase_keeps_its_distance_to_what_is_ahead() -> None:
 
 
 def test_a_member_meets_the_ego() -> None:
-    line = straight_line(path_place(10.0, right=5.0)[:3], path_place(70.0, right=5.0)[:3])
+    line = line_between(path_place(10.0, right=5.0), path_place(70.0, right=5.0))
     goal = path_place(50.0, right=5.0)
     drive = running(
         Follow("car", line, 0.0, RECKLESS),
@@ -360,7 +366,7 @@ def test_a_member_meets_the_ego() -> None:
 
 
 def test_commands_to_members() -> None:
-    line = straight_line(path_place(30.0)[:3], path_place(70.0)[:3])
+    line = line_between(path_place(30.0), path_place(70.0))
     drive = running(
         Raise(("car",)),
         Lights("car", 8),
@@ -384,7 +390,7 @@ def test_commands_to_members() -> None:
 
 
 def test_follow_runs_beside_its_track_and_stops_after_its_metres() -> None:
-    line = straight_line(path_place(30.0)[:3], path_place(90.0)[:3])
+    line = line_between(path_place(30.0), path_place(90.0))
     drive = running(Follow("car", line, 6.0, RECKLESS, offset=1.5, metres=20.0), cast=(car(right=1.5),))
     drive.wait(5.0)
     s, right = drive.beside_path(drive.slot("car"))
@@ -393,7 +399,7 @@ def test_follow_runs_beside_its_track_and_stops_after_its_metres() -> None:
 
 
 def test_flow_starts_and_ends() -> None:
-    line = straight_line(path_place(100.0, right=-3.5)[:3], path_place(20.0, right=-3.5)[:3])
+    line = line_between(path_place(100.0, right=-3.5), path_place(20.0, right=-3.5))
     flow = Flow("stream", line, Between(12.0, 12.0), 6.0, choices=exactly("vehicle.mini.cooper_s"))
     drive = running(StartFlow("stream"), Wait(8.0), EndFlow("stream"), flows=(flow,))
     drive.wait(7.0)
