@@ -56,21 +56,13 @@ def _carry_out(options: Options, command: str, driver: str | None) -> int:
 
         return runner.run(options, command, driver=driver or runner.DRIVER)
     if isinstance(options, ReportOptions):
-        return _report(options)
+        from evaluation import report_command
+
+        return report_command.report(options)
     from evaluation import listing
 
     listing.show(options)
     return EXIT_OK
-
-
-def _report(options: ReportOptions) -> int:
-    from leaderboard_adapters.report import run_report
-    from scenarios.route_file import read_routes
-    from scenarios.suites import find_suite
-
-    routes = read_routes(find_suite(options.routes)) if options.routes else None
-    problems = run_report(options.paths, options.out, options.json, total=options.total, routes=routes)
-    return EXIT_INPUT if problems else EXIT_OK
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from scenarios.compiler import compile_scripts, pack_scripts
+from leaderboard_adapters.abilities import first_junction
+from scenarios.compiler import CompiledScripts, compile_scripts, pack_scripts
 from scenarios.geometry import RouteGeometry, pack_routes, route_geometry
 from scenarios.route import Route
 from scenarios.script_arrays import ScriptArrays
+from scenarios.weather import weather_id
+from simulator import WORLD
 from simulator.array_bundle import bundle
 from simulator.errors import MissingMapError, RouteError
 from simulator.roads.cache import load_town
@@ -33,11 +37,22 @@ class PreparedRoute:
     trace: TracedRoute
     geometry: RouteGeometry
     notes: tuple[str, ...] = ()  # scenarios that were adapted or could not be placed
+    scenarios_missing: tuple[str, ...] = ()  # names of those that could not be placed or built
 
     @property
     def length(self) -> float:
         """Official route length, metres."""
         return self.trace.length
+
+    def result_fields(self) -> dict[str, Any]:
+        """What the route and its town tell of every result on it: fields of `RouteResult`."""
+        return {
+            "route_length": self.length,
+            "weather_id": weather_id(self.route),
+            "world": WORLD,
+            "first_junction": first_junction(self.trace.in_junction.tolist()),
+            "scenarios_missing": self.scenarios_missing,
+        }
 
 
 @dataclass(frozen=True)
@@ -95,10 +110,16 @@ def prepare_routes(network: RoadNetwork, routes: Sequence[Route]) -> RouteBatch:
     compiled = [compile_scripts(network, r, g) for r, g in zip(routes, geometries, strict=True)]
     scripts, tracks = pack_scripts(compiled)
     prepared = tuple(
-        PreparedRoute(r, t, g, tuple(c.notes)) for r, t, g, c in zip(routes, traces, geometries, compiled, strict=True)
+        PreparedRoute(r, t, g, tuple(c.notes), _missing(r, c))
+        for r, t, g, c in zip(routes, traces, geometries, compiled, strict=True)
     )
     packed = pack_routes(geometries, routes, network.arrays, tracks)
     return RouteBatch(network, prepared, bundle(network.arrays), bundle(packed), bundle(scripts))
+
+
+def _missing(route: Route, compiled: CompiledScripts) -> tuple[str, ...]:
+    placed = [scenario.spec for scenario in compiled.scenarios]
+    return tuple(spec.name for spec in route.scenarios if spec not in placed)
 
 
 def _geometry(network: RoadNetwork, route: Route, trace: TracedRoute, positions: np.ndarray) -> RouteGeometry:

@@ -19,7 +19,6 @@ from leaderboard_adapters.infractions import build_result
 from leaderboard_adapters.records import RouteResult
 from scenarios.route_file import read_routes
 from scenarios.suites import find_suite
-from scenarios.weather import weather_id
 from simulator.errors import RouteFileError
 
 
@@ -104,7 +103,10 @@ class RouteVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
 
         Raises:
             ValueError: for actions of a wrong shape, or that are not finite.
+            gymnasium.error.ResetNeeded: before the first `reset`.
         """
+        if not hasattr(self, "_draws"):
+            raise gym.error.ResetNeeded("no episode has begun; call reset() first")
         actions = np.asarray(actions, np.float64)
         if actions.shape != (self.num_envs, 2) or not np.isfinite(actions).all():
             raise ValueError(f"actions must be finite, of shape ({self.num_envs}, 2); got shape {actions.shape}")
@@ -140,11 +142,10 @@ class RouteVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         return build_result(
             self.batch.criteria[index],
             prepared.route,
-            route_length=prepared.length,
-            weather_id=weather_id(prepared.route),
             network=self.batch.routes.network,
             notes=prepared.notes,
             seed=int(self.batch.worlds["seed"][index]),
+            **prepared.result_fields(),
         )
 
     def snapshot(self, index: int = 0) -> Snapshot:

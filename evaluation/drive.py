@@ -13,13 +13,12 @@ from agents.registry import make_agent
 from envs.routes import load_network, prepare_routes
 from envs.world import LOG_COLUMNS, EpisodeStart, WorldBatch
 from evaluation.tasks import RouteTask
-from leaderboard_adapters.comfort import Comfort, MetricLog, comfort
+from leaderboard_adapters.comfort import METRIC_FILE, MetricLog, comfort, write_metric_info
 from leaderboard_adapters.criteria_state import RouteEnd
 from leaderboard_adapters.infractions import build_result
 from leaderboard_adapters.records import RouteResult
 from scenarios.route import Route
 from scenarios.route_file import read_routes
-from scenarios.weather import weather_id
 from simulator.errors import RouteFileError
 
 PROGRESS_TICKS = 200  # ticks between two reports of progress
@@ -60,14 +59,14 @@ def drive_route(task: RouteTask, on_progress: Callable[[int, float], None]) -> R
         tick = int(worlds.worlds["tick"][0])
         if tick % PROGRESS_TICKS == 0:
             on_progress(tick, float(criteria["route_percent"][0]))
-    ticks = int(worlds.worlds["tick"][0])
-    smooth = ride_comfort(worlds.log[0, :ticks])
+    ride = ride_log(worlds.log[0, : int(worlds.worlds["tick"][0])])
+    if task.metric_info:
+        write_metric_info(Path(task.metric_info) / task.save_name / METRIC_FILE, ride)
+    smooth = comfort(ride)
     return build_result(
         criteria[0],
         route,
-        route_length=batch.routes[0].length,
-        weather_id=weather_id(route),
-        save_name=_save_name(task, route),
+        save_name=task.save_name,
         repetition=task.repetition,
         network=network,
         duration_system=time.monotonic() - began,
@@ -78,6 +77,7 @@ def drive_route(task: RouteTask, on_progress: Callable[[int, float], None]) -> R
         suite=task.suite,
         comfort=smooth.official,
         comfort_corrected=smooth.corrected,
+        **batch.routes[0].result_fields(),
     )
 
 
@@ -95,19 +95,19 @@ def checked_controls(controls: np.ndarray, count: int) -> np.ndarray:
     return array
 
 
-def ride_comfort(log: np.ndarray) -> Comfort:
-    """Comfort of one ride from its log, float64[T, 9] (`LOG_COLUMNS`)."""
+def ride_log(log: np.ndarray) -> MetricLog:
+    """What comfort is measured on, and metric_info.json holds, from a ride's log, float64[T, 9] (`LOG_COLUMNS`)."""
     column = {name: log[:, k] for k, name in enumerate(LOG_COLUMNS)}
     zero = np.zeros(len(log))
     c, s = np.cos(column["yaw"]), np.sin(column["yaw"])
     slope = np.cos(column["pitch"])
-    return comfort(
-        MetricLog.from_arrays(
-            acceleration=np.stack([column["ax"], column["ay"], zero], axis=1),
-            angular_velocity=np.stack([zero, zero, np.degrees(column["yaw_rate"])], axis=1),
-            forward_vector=np.stack([c * slope, s * slope, np.sin(column["pitch"])], axis=1),
-            right_vector=np.stack([-s, c, zero], axis=1),
-        )
+    return MetricLog.from_arrays(
+        acceleration=np.stack([column["ax"], column["ay"], zero], axis=1),
+        angular_velocity=np.stack([zero, zero, np.degrees(column["yaw_rate"])], axis=1),
+        forward_vector=np.stack([c * slope, s * slope, np.sin(column["pitch"])], axis=1),
+        right_vector=np.stack([-s, c, zero], axis=1),
+        location=np.stack([column[axis] for axis in "xyz"], axis=1),
+        rotation=np.stack([zero, np.degrees(column["pitch"]), np.degrees(column["yaw"])], axis=1),
     )
 
 
@@ -123,9 +123,3 @@ def _find_route(task: RouteTask) -> Route:
             f"{task.route_file}: there is no route {task.route_id}; the file has changed since the run began"
         )
     return route
-
-
-def _save_name(task: RouteTask, route: Route) -> str:
-    scenario = route.scenarios[0].name if route.scenarios else "none"
-    return f"{task.record_id}_{route.town}_{scenario}_{weather_id(route)}"
-

@@ -39,6 +39,12 @@ CREATE TABLE attempts (
 );
 """
 
+_HEADER = "SELECT name, value FROM header ORDER BY name"
+_ATTEMPTS = (
+    "SELECT route_id, repetition, attempt, started, finished, reason, result FROM attempts "
+    "ORDER BY route_id, repetition, attempt"
+)
+
 #: Header fields that must agree for a run to be continued: all that decides what a result is.
 IDENTITY = ("suite", "route_file_digest", "routes", "repetitions", "agent", "seed", "towns", "versions")
 
@@ -84,7 +90,10 @@ def decode_result(text: str | bytes) -> RouteResult:
     try:
         fields = json.loads(text)
         fields["infractions"] = tuple(Infraction(**entry) for entry in fields["infractions"])
-        fields["notes"] = tuple(fields["notes"])
+        for name in ("notes", "scenarios_missing"):
+            fields[name] = tuple(fields[name])
+        if fields["first_junction"] is not None:
+            fields["first_junction"] = tuple(fields["first_junction"])
         return RouteResult(**fields)
     except (ValueError, TypeError, KeyError) as error:
         raise EvaluationError(f"a stored result cannot be read ({error}); another version wrote it") from error
@@ -146,7 +155,7 @@ class Ledger:
 
     def header(self) -> dict[str, Any]:
         """The run's header, {} before `start`."""
-        return {name: json.loads(value) for name, value in self._rows("SELECT name, value FROM header ORDER BY name")}
+        return _header(self._rows(_HEADER))
 
     def start(self, header: Mapping[str, Any]) -> None:
         """Write the header of a new run, or check that a run to be continued is the same one.
@@ -197,14 +206,7 @@ class Ledger:
 
     def attempts(self) -> list[Attempt]:
         """Every attempt, by route, repetition and number."""
-        query = (
-            "SELECT route_id, repetition, attempt, started, finished, reason, result FROM attempts "
-            "ORDER BY route_id, repetition, attempt"
-        )
-        return [
-            Attempt(route_id, repetition, number, started, finished, reason, decode_result(result))
-            for route_id, repetition, number, started, finished, reason, result in self._rows(query)
-        ]
+        return _attempts(self._rows(_ATTEMPTS))
 
     def last_attempts(self) -> dict[tuple[str, int], Attempt]:
         """The attempt that counts, by (route id, repetition)."""
@@ -218,6 +220,38 @@ class Ledger:
 
     def _fail(self, error: sqlite3.Error) -> NoReturn:
         raise EvaluationError(f"the ledger {self.path} cannot be used: {error}") from error
+
+
+def read_ledger(folder: Path) -> tuple[dict[str, Any], list[Attempt]]:
+    """Header and attempts of a run folder's ledger, also while the run goes on; nothing is written.
+
+    Raises:
+        EvaluationError: when there is no ledger of this version, or it cannot be read.
+    """
+    path = folder / LEDGER_NAME
+    last: Exception | None = None
+    # `immutable` is for folders that cannot be written: there the other mode has no place for its index of the log.
+    for mode in ("mode=ro", "mode=ro&immutable=1"):
+        try:
+            with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True)) as db:
+                schema = db.execute("PRAGMA user_version").fetchone()[0]
+                if schema != LEDGER_SCHEMA:
+                    raise EvaluationError(f"{path} has schema {schema}, this version reads {LEDGER_SCHEMA}")
+                return _header(db.execute(_HEADER)), _attempts(db.execute(_ATTEMPTS))
+        except sqlite3.Error as error:
+            last = error
+    raise EvaluationError(f"{path}: cannot be read as a ledger: {last}")
+
+
+def _header(rows: Iterable[tuple[Any, ...]]) -> dict[str, Any]:
+    return {name: json.loads(value) for name, value in rows}
+
+
+def _attempts(rows: Iterable[tuple[Any, ...]]) -> list[Attempt]:
+    return [
+        Attempt(route_id, repetition, number, started, finished, reason, decode_result(result))
+        for route_id, repetition, number, started, finished, reason, result in rows
+    ]
 
 
 def _as_json(header: Mapping[str, Any]) -> dict[str, Any]:

@@ -68,6 +68,10 @@ class RunOptions:
     """Routes of towns without a map: refuse to start, leave them out, or drive them on a corridor rebuilt from the
     route, labelled synthetic in every result."""
 
+    metric_info: bool = False
+    """Write the motion of each route to <run folder>/metric_info/<save_name>/metric_info.json, which the official
+    efficiency and smoothness script reads."""
+
     timeout: float = 600.0
     """Seconds without progress after which a worker counts as hung and is replaced."""
 
@@ -77,10 +81,10 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """Score official result files, ours or anyone's: merged files, shards, one file a route, folders of them."""
+    """Score run folders, and official result files of anyone: merged files, shards, one file a route, or folders."""
 
     paths: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Result files or folders."""
+    """Run folders, result files, or folders of them."""
 
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder to write the score sheet to, as report.json and report.md."""
@@ -88,8 +92,13 @@ class ReportOptions:
     routes: Annotated[str, tyro.conf.arg(metavar="FILE|NAME")] = ""
     """Route file or built-in suite that the results belong to; its routes without a result count as 0."""
 
+    maps: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """With --routes: folder with the OpenDRIVE maps of the towns, for the official Traffic_Signs rule on results of
+    others. RouteGym's own results need none."""
+
     total: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Number of routes to divide by, where no route file tells. Default: 220, or 10 for results of Dev10."""
+    """Number of routes to divide by, where neither a route file nor the run tells. Default: 220, or 10 for results of
+    Dev10."""
 
     json: bool = False
     """Print the score sheet as one JSON object on standard output."""

@@ -24,6 +24,7 @@ from pathlib import Path
 from evaluation.ledger import Attempt, decode_result
 from evaluation.tasks import CRASHED, RouteTask
 from leaderboard_adapters.records import RouteResult
+from leaderboard_adapters.scores import SCORER
 from simulator.errors import EvaluationError
 
 #: The driver of production, as `module:function`.
@@ -219,13 +220,18 @@ class Pool:
         notes = [f"attempt {number} failed: {text}" for number, text in enumerate(reasons, 1)]
         if reason:
             notes.append(f"attempt {len(reasons) + 1} failed: {reason}")
-        # The task decides these two, whatever a driver says: a corridor's result cannot lose its label.
+        # The task decides these, whatever a driver says: a corridor's result cannot lose its label.
         result = dataclasses.replace(
-            result, index=task.index, synthetic=task.synthetic, notes=(*result.notes, *notes)
+            result,
+            index=task.index,
+            synthetic=task.synthetic,
+            world=task.world,
+            scorer=SCORER,
+            suite=task.suite,
+            attempt=len(reasons) + 1,
+            notes=(*result.notes, *notes),
         )
-        attempt = Attempt(
-            task.route_id, task.repetition, len(reasons) + 1, worker.started, time.time(), reason, result
-        )
+        attempt = Attempt(task.route_id, task.repetition, result.attempt, worker.started, time.time(), reason, result)
         reasons.append(reason)
         worker.task = None
         return RouteEnded(task, worker.number, attempt, final)
@@ -295,8 +301,8 @@ def failed_result(task: RouteTask, status: str) -> RouteResult:
         scenario_name=task.scenario_name,
         scenario_type=task.scenario_type,
         town=task.town,
-        weather_id=None,
-        save_name=f"{task.record_id}_{task.town}_{task.scenario_name}",
+        weather_id=task.weather_id,
+        save_name=task.save_name,
         status=status,
         infractions=(),
         score_route=0.0,
@@ -309,6 +315,8 @@ def failed_result(task: RouteTask, status: str) -> RouteResult:
         seed=task.seed,
         agent=task.agent,
         suite=task.suite,
+        world=task.world,
+        scorer=SCORER,
         synthetic=task.synthetic,
     )
 

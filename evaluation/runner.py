@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import re
+import shlex
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -18,19 +19,16 @@ from evaluation.ledger import LEDGER_NAME, Attempt, Ledger
 from evaluation.options import EXIT_BELOW, EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK, RunOptions
 from evaluation.pool import DRIVER, Interrupted, Pool, RouteEnded
 from evaluation.progress import progress_view
+from evaluation.run_folder import export
 from evaluation.summary import print_summary, say, summary_document
 from evaluation.tasks import NEVER_DRIVEN, RunPlan, plan_run
-from leaderboard_adapters.official_json import checkpoint_document, merged_document, write_json
+from leaderboard_adapters.comfort import METRIC_FOLDER
 from leaderboard_adapters.records import RouteResult
 from leaderboard_adapters.scores import SCORER
-from simulator import WORLD_VERSION
+from simulator import WORLD
 from simulator.errors import EvaluationError
 
 RESULTS = Path("results")
-
-#: Official checkpoint files of a run folder; merged files are named alike.
-REAL_FILE = "checkpoint.json"
-SYNTHETIC_FILE = "checkpoint_synthetic.json"
 
 
 def run(options: RunOptions, command: str, *, driver: str = DRIVER) -> int:
@@ -68,12 +66,12 @@ def run(options: RunOptions, command: str, *, driver: str = DRIVER) -> int:
             _drive(options, plan, ledger, console, folder, driver)
         except Interrupted:
             results = final_results(plan, ledger)
-            _export(folder, plan, header, results)
+            if results:
+                _export(folder, plan, header, results)
             _say_how_to_resume(console, command, len(results), len(plan.tasks))
             return EXIT_INTERRUPTED
         results = final_results(plan, ledger)
         document = _export(folder, plan, header, results)
-    assert document is not None  # a plan has tasks, and every task has ended
     _conclude(console, folder, plan, results)
     if options.json:
         print(json.dumps(document, allow_nan=False), flush=True)
@@ -110,13 +108,16 @@ def run_header(options: RunOptions, plan: RunPlan) -> dict[str, Any]:
     return {
         "suite": plan.suite,
         "route_file_digest": plan.route_file_digest,
+        "suite_routes": plan.suite_routes,
         "routes": plan.route_ids,
+        "scenario_types": {task.route_id: task.scenario_type for task in plan.tasks},
+        "synthetic_routes": [task.route_id for task in plan.tasks if task.synthetic and not task.repetition],
         "skipped_routes": [dataclasses.asdict(route) for route in plan.skipped],
         "repetitions": options.repetitions,
         "agent": options.agent,
         "seed": options.seed,
         "towns": plan.towns,
-        "versions": {"routegym": metadata.version("routegym"), "world": WORLD_VERSION, "scorer": SCORER},
+        "versions": {"routegym": metadata.version("routegym"), "world": WORLD, "scorer": SCORER},
         "options": {name: value if value is None else str(value) for name, value in vars(options).items()},
     }
 
@@ -139,7 +140,12 @@ def _drive(options: RunOptions, plan: RunPlan, ledger: Ledger, console: Console,
     attempts = ledger.attempts()
     last = {(attempt.route_id, attempt.repetition): attempt for attempt in attempts}
     done = {key: attempt for key, attempt in last.items() if attempt.driven}
-    tasks = [task for task in plan.tasks if (task.route_id, task.repetition) not in done]
+    logged = str((folder / METRIC_FOLDER).resolve()) if options.metric_info else ""
+    tasks = [
+        dataclasses.replace(task, metric_info=logged)
+        for task in plan.tasks
+        if (task.route_id, task.repetition) not in done
+    ]
     say(console, _opening(options, plan, len(done), folder))
     if not tasks:
         return
@@ -181,31 +187,13 @@ def _reasons(attempts: Sequence[Attempt]) -> dict[str, list[str]]:
     return reasons
 
 
-def _export(
-    folder: Path, plan: RunPlan, header: dict[str, Any], results: Sequence[RouteResult]
-) -> dict[str, Any] | None:
-    """Write the official files, real maps and corridors apart, and summary.json; returns the latter's content."""
-    if not results:
-        return None
-    document = summary_document(
-        {**header, "out": str(folder), "planned": len(plan.tasks), "complete": len(results) == len(plan.tasks)}, results
-    )
-    try:
-        for synthetic, name in ((False, REAL_FILE), (True, SYNTHETIC_FILE)):
-            total = sum(task.synthetic == synthetic for task in plan.tasks)
-            group = [_labelled(result) for result in results if result.synthetic == synthetic]
-            if group:
-                write_json(folder / name, checkpoint_document(group, total))
-                write_json(folder / name.replace("checkpoint", "merged"), merged_document(group, total))
-        write_json(folder / "summary.json", document)
-    except OSError as error:
-        raise EvaluationError(f"cannot write result files to {folder}: {error.strerror}; the ledger is safe") from error
+def _export(folder: Path, plan: RunPlan, header: dict[str, Any], results: Sequence[RouteResult]) -> dict[str, Any]:
+    """Write the files of the run folder; returns what stands in summary.json."""
+    told = {name: value for name, value in header.items() if name not in ("scenario_types", "synthetic_routes")}
+    planned = {"out": str(folder), "planned": len(plan.tasks), "complete": len(results) == len(plan.tasks)}
+    document = summary_document({**told, **planned}, results)
+    export(folder, header, results, document)
     return document
-
-
-def _labelled(result: RouteResult) -> RouteResult:
-    """The result with its label in the official record, which knows none: one more key, only where it is true."""
-    return dataclasses.replace(result, extra={**result.extra, "synthetic": True}) if result.synthetic else result
 
 
 def _say_how_to_resume(console: Console, command: str, done: int, planned: int) -> None:
@@ -226,7 +214,4 @@ def _conclude(console: Console, folder: Path, plan: RunPlan, results: Sequence[R
         say(console, f"routes with notes: {len(noted)}, see summary.json; the first: {noted[0].notes[0]}")
     names = sorted(path.name for path in folder.glob("*.json"))
     say(console, f"results in {folder}: {', '.join(names)}, {LEDGER_NAME}, logs")
-    for synthetic, name in ((False, REAL_FILE), (True, SYNTHETIC_FILE)):
-        total = len({task.route_id for task in plan.tasks if task.synthetic == synthetic})
-        if total:
-            say(console, f"  full score sheet: python run_eval.py report {folder / name} --total {total}")
+    say(console, f"  full score sheet: python run_eval.py report {shlex.quote(str(folder))}")

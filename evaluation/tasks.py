@@ -11,6 +11,8 @@ from scenarios.route import Route
 from scenarios.route_file import read_routes
 from scenarios.route_subset import select_routes
 from scenarios.suites import find_suite
+from scenarios.weather import weather_id
+from simulator import WORLD
 from simulator.errors import EvaluationError, MissingMapError, ScenarioError
 from simulator.roads.towns import find_town
 
@@ -24,8 +26,8 @@ NEVER_DRIVEN = (CRASHED, NOT_SET_UP)
 class RouteTask:
     """What a worker needs to drive one route once.
 
-    `town`, `scenario_name` and `scenario_type` repeat what the route file says, so that a route whose worker died can
-    be recorded without reading the file again.
+    `town`, `scenario_name`, `scenario_type` and `weather_id` repeat what the route file says, so that a route whose
+    worker died can be recorded without reading the file again.
     """
 
     route_file: str  # absolute path
@@ -40,7 +42,15 @@ class RouteTask:
     town: str = ""
     scenario_name: str = ""
     scenario_type: str = ""
+    weather_id: str | None = None
     synthetic: bool = False  # the town is missing and the route is driven on a corridor rebuilt from itself
+    world: str = WORLD  # the world to drive in
+    metric_info: str = ""  # folder for metric_info.json files, absolute path; none are written without it
+
+    @property
+    def save_name(self) -> str:
+        """Official name of the attempt's log folder, without the time stamp at its end: results are reproducible."""
+        return f"{self.record_id}_{self.town}_{self.scenario_name or 'none'}_{self.weather_id}"
 
     @property
     def record_id(self) -> str:
@@ -63,6 +73,7 @@ class RunPlan:
     suite: str
     route_file: Path  # absolute
     route_file_digest: str  # SHA-256 of the file
+    suite_routes: int  # routes of the file, chosen or not
     towns: dict[str, str | None]  # SHA-256 of each town's map, None where it is missing
     tasks: tuple[RouteTask, ...]
     skipped: tuple[SkippedRoute, ...]
@@ -98,7 +109,8 @@ def plan_run(
     if maps is not None and not maps.is_dir():
         raise EvaluationError(f"--maps {maps}: no such folder; name one that holds <town>.xodr files")
     route_file = find_suite(routes).resolve()
-    chosen = select_routes(read_routes(route_file), route_ids)
+    routes_of_file = read_routes(route_file)
+    chosen = select_routes(routes_of_file, route_ids)
     _check_scenario_types(chosen)
     paths = {town: find_town(town, maps) for town in sorted({route.town for route in chosen})}
     gaps = [town for town, path in paths.items() if path is None]
@@ -126,6 +138,7 @@ def plan_run(
             town=route.town,
             scenario_name=route.scenarios[0].name if route.scenarios else "",
             scenario_type=route.scenario_type,
+            weather_id=weather_id(route),
             synthetic=route.town in missing,
         )
         for route in driven
@@ -135,6 +148,7 @@ def plan_run(
         suite=route_file.stem,
         route_file=route_file,
         route_file_digest=_digest(route_file),
+        suite_routes=len(routes_of_file),
         towns={town: None if path is None else _digest(path) for town, path in paths.items()},
         tasks=tuple(dataclasses.replace(task, index=index) for index, task in enumerate(tasks)),
         skipped=tuple(SkippedRoute(route.id, route.town) for route in skipped),

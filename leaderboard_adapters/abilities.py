@@ -8,7 +8,7 @@ all numbers published before August 2026, is (successes + passes) / (2 * routes)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from leaderboard_adapters.records import RouteResult
@@ -151,7 +151,7 @@ def abilities(
     `scenario_types`: scenario type by route id, of the whole suite and in file order. Given, it decides the types, and
     routes without a record are listed as crashed; they leave the denominators (official rule). Otherwise the type comes
     from the scenario's name.
-    `first_junction_share`: (c, n) by route id: c waypoints at 1 m up to and with the first one in a junction, of n.
+    `first_junction_share`: `first_junction` of a route's trace by route id, for results that do not tell it themselves.
     Only the first record of a route counts, the official choice.
     """
     first: dict[str, RouteResult] = {}
@@ -172,6 +172,15 @@ def abilities(
     return Abilities(tuple(scores), _signs(signs, first_junction_share or {}), crashed)
 
 
+def first_junction(in_junction: Sequence[bool]) -> tuple[int, int]:
+    """(c, n) of a traced route of n waypoints at 1 m: c of them up to and with the first one in a junction.
+
+    Without any junction c is n: then no route completion passes (the official script stops with an error there).
+    """
+    count = len(in_junction)
+    return next((i for i, inside in enumerate(in_junction, 1) if inside), count), count
+
+
 def passes_junction(result: RouteResult, junction: tuple[int, int] | None) -> bool | None:
     """The junction rule on one route; None when it hangs on a junction that is not known."""
     if result.messages("red_light") or result.messages("stop_infraction") or result.score_route <= 0:
@@ -185,7 +194,7 @@ def passes_junction(result: RouteResult, junction: tuple[int, int] | None) -> bo
 def _signs(routes: list[RouteResult], junctions: Mapping[str, tuple[int, int]]) -> dict[str, SignsScore]:
     if not routes:
         return {}
-    passed = {result.xml_id: passes_junction(result, junctions.get(result.xml_id)) for result in routes}
+    passed = {r.xml_id: passes_junction(r, r.first_junction or junctions.get(r.xml_id)) for r in routes}
     wins = sum(result.success for result in routes)
     failed = [passed[result.xml_id] for result in routes if not result.success]
     every = list(passed.values())

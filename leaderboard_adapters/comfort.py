@@ -19,10 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from leaderboard_adapters.official_json import read_json, write_json
+from leaderboard_adapters.json_files import read_json, write_json
 from simulator.errors import ResultFileError
 
 Array = NDArray[np.float64]
+
+METRIC_FILE = "metric_info.json"  # one a route, in a folder named after its save_name
+METRIC_FOLDER = "metric_info"  # of a run folder, for those folders
 
 WINDOW = 20  # samples, one second at 20 Hz
 SMOOTHING = 7  # samples of the Savitzky-Golay filter

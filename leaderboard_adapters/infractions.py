@@ -31,6 +31,7 @@ from leaderboard_adapters.records import INFRACTION_NAMES, Infraction, RouteResu
 from leaderboard_adapters.scores import (
     AGENT_CRASHED,
     AGENT_NOT_SET_UP,
+    SCORER,
     SENSORS_INVALID,
     SIMULATION_CRASHED,
     TICK_RUNTIME,
@@ -116,7 +117,7 @@ def build_result(
         network: the town, for ids of lights and signs and for `synthetic`.
         duration_system: seconds of wall time.
         notes: remarks, such as scenarios that could not be placed.
-        rest: further fields of `RouteResult` (index, seed, agent, suite, comfort, ...).
+        rest: further fields of `RouteResult` (index, seed, agent, suite, world, comfort, ...).
     """
     infractions = infraction_list(record, network)
     route_score, penalty, composed = route_scores(route_completed(record), infractions)
@@ -139,6 +140,7 @@ def build_result(
         duration_game=round(int(record["tick"]) * TICK_STEP, 3),
         duration_system=round(duration_system, 3),
         num_ticks=int(record["tick"]),
+        scorer=SCORER,
         synthetic=network.synthetic if network is not None else False,
         notes=tuple(notes),
         **rest,

@@ -6,15 +6,14 @@ and the place in it. Writing gives the official key order and indentation: a fil
 
 from __future__ import annotations
 
-import json
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from leaderboard_adapters.abilities import ABILITIES, Abilities
+from leaderboard_adapters.json_files import Place, read_json
+from leaderboard_adapters.own_record import KEY, RunInfo, own_document, read_run, run_document, with_own_document
 from leaderboard_adapters.records import INFRACTION_NAMES, Infraction, RouteResult, scenario_type_of
 from leaderboard_adapters.scores import (
     BENCH2DRIVE_ROUTES,
@@ -25,7 +24,6 @@ from leaderboard_adapters.scores import (
     percentage_in,
     success_rate,
 )
-from simulator.errors import ResultFileError
 
 ENTRY_STATUSES = ("Started", "Finished", "Rejected", "Crashed", "Invalid")
 
@@ -65,7 +63,10 @@ _RECORD_KEYS = (
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint file: one process's routes. `progress` is (routes started, routes in all), () where none stands."""
+    """A checkpoint file: one process's routes. `progress` is (routes started, routes in all), () where none stands.
+
+    `run`: the run that it tells of, None in other people's files.
+    """
 
     path: str
     results: tuple[RouteResult, ...]
@@ -73,17 +74,22 @@ class Checkpoint:
     global_record: dict[str, Any] = field(default_factory=dict)
     entry_status: str = "Started"
     sensors: tuple[str, ...] = ()
+    run: RunInfo | None = None
 
 
 @dataclass(frozen=True)
 class Merged:
-    """A merged.json: a benchmark's routes. `success_rate` is a share 0..1; header fields are None where none stand."""
+    """A merged.json: a benchmark's routes. `success_rate` is a share 0..1; header fields are None where none stand.
+
+    `run`: the run that it tells of, None in other people's files.
+    """
 
     path: str
     results: tuple[RouteResult, ...]
     driving_score: float | None = None
     success_rate: float | None = None
     eval_num: int | None = None
+    run: RunInfo | None = None
 
 
 @dataclass(frozen=True)
@@ -98,84 +104,6 @@ class AbilityFile:
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
-
-
-class _Place:
-    """A JSON value with its place in the file; every getter checks the type and names the place when it is wrong."""
-
-    def __init__(self, path: str, value: Any, place: str = "") -> None:
-        self.path, self.value, self.place = path, value, place
-
-    def fail(self, expected: str) -> ResultFileError:
-        shown = json.dumps(self.value, default=str)
-        shown = shown if len(shown) <= 60 else shown[:57] + "..."
-        return ResultFileError(
-            f"{self.path}: {self.place or 'top level'}: expected {expected}, found {shown}. "
-            "Fix the file, or remove it and drive its routes again."
-        )
-
-    def has(self, key: str) -> bool:
-        return key in self.mapping()
-
-    def at(self, key: str | int) -> _Place:
-        if isinstance(key, int):
-            return _Place(self.path, self.value[key], f"{self.place}[{key}]")
-        mapping, place = self.mapping(), f"{self.place}.{key}".lstrip(".")
-        if key not in mapping:
-            raise ResultFileError(
-                f"{self.path}: {place} is missing. Fix the file, or remove it and drive its routes again."
-            )
-        return _Place(self.path, mapping[key], place)
-
-    def mapping(self) -> dict[str, Any]:
-        if not isinstance(self.value, dict):
-            raise self.fail("an object")
-        return self.value
-
-    def items(self) -> list[_Place]:
-        if not isinstance(self.value, list):
-            raise self.fail("a list")
-        return [self.at(i) for i in range(len(self.value))]
-
-    def text(self) -> str:
-        if not isinstance(self.value, str):
-            raise self.fail("a string")
-        return self.value
-
-    def number(self, low: float = -math.inf) -> float:
-        if isinstance(self.value, bool) or not isinstance(self.value, (int, float)):
-            raise self.fail("a number")
-        if not math.isfinite(self.value):
-            raise self.fail("a finite number")
-        if self.value < low:
-            raise self.fail(f"a number of at least {low:g}")
-        return self.value
-
-    def integer(self) -> int:
-        if isinstance(self.value, bool) or not isinstance(self.value, int):
-            raise self.fail("a whole number")
-        return self.value
-
-
-def read_json(path: str | os.PathLike[str]) -> Any:
-    """Any JSON file. Raises `ResultFileError` with the line for one that cannot be read, is empty, or is cut off."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise ResultFileError(f"{path}: cannot be read: {error.strerror or error}.") from None
-    except UnicodeDecodeError as error:
-        raise ResultFileError(f"{path}: byte {error.start} is not UTF-8 text; this is no result file.") from None
-    if not text.strip():
-        raise ResultFileError(f"{path}: the file is empty; its evaluation ended before its first route. Run it again.")
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        cut = "the file is cut off" if error.pos >= len(text.rstrip()) or "Unterminated" in error.msg else error.msg
-        raise ResultFileError(
-            f"{path}: line {error.lineno}, column {error.colno}: {cut}. Remove the file and drive its routes again."
-        ) from None
-    except (ValueError, RecursionError) as error:
-        raise ResultFileError(f"{path}: not a result file: {str(error) or 'nested too deeply'}.") from None
 
 
 def is_result_document(document: Any) -> bool:
@@ -195,9 +123,10 @@ def read_result_file(path: str | os.PathLike[str]) -> Checkpoint | Merged:
 
 def parse_result_document(document: Any, path: str) -> Checkpoint | Merged:
     """The same from a JSON document; `path` is what errors name."""
-    root = _Place(path, document)
+    root = Place(path, document)
     checkpoint = root.at("_checkpoint")
     results = tuple(_read_record(item) for item in checkpoint.at("records").items())
+    run = read_run(root)
     if not root.has("entry_status") and not checkpoint.has("progress"):
         return Merged(
             path,
@@ -205,6 +134,7 @@ def parse_result_document(document: Any, path: str) -> Checkpoint | Merged:
             root.at("driving score").number() if root.has("driving score") else None,
             root.at("success rate").number() if root.has("success rate") else None,
             root.at("eval num").integer() if root.has("eval num") else None,
+            run,
         )
     status = root.at("entry_status").text()
     if status not in ENTRY_STATUSES:
@@ -219,10 +149,11 @@ def parse_result_document(document: Any, path: str) -> Checkpoint | Merged:
         checkpoint.at("global_record").mapping(),
         status,
         tuple(item.text() for item in root.at("sensors").items()),
+        run,
     )
 
 
-def _read_record(record: _Place) -> RouteResult:
+def _read_record(record: Place) -> RouteResult:
     lists = record.at("infractions")
     names = [*INFRACTION_NAMES, *(name for name in lists.mapping() if name not in INFRACTION_NAMES)]
     infractions = tuple(_read_infraction(name, item) for name in names for item in lists.at(name).items())
@@ -231,8 +162,11 @@ def _read_record(record: _Place) -> RouteResult:
     scenario_name = record.at("scenario_name").text()
     stated = record.at("num_infractions").integer()
     notes = () if stated == len(infractions) else (f"num_infractions says {stated}, the lists hold {len(infractions)}",)
-    extra = {key: value for key, value in record.mapping().items() if key not in _RECORD_KEYS}
-    return RouteResult(
+    extra = {key: value for key, value in record.mapping().items() if key not in (*_RECORD_KEYS, KEY)}
+    synthetic = extra.get("synthetic") is True
+    if synthetic:
+        del extra["synthetic"]
+    result = RouteResult(
         route_id=record.at("route_id").text(),
         scenario_name=scenario_name,
         scenario_type=scenario_type_of(scenario_name),
@@ -248,13 +182,14 @@ def _read_record(record: _Place) -> RouteResult:
         duration_game=meta.at("duration_game").number(),
         duration_system=meta.at("duration_system").number(),
         index=record.at("index").integer() if record.has("index") else 0,
-        synthetic=extra.get("synthetic") is True,
+        synthetic=synthetic,
         notes=notes,
         extra=extra,
     )
+    return with_own_document(result, record.at(KEY)) if record.has(KEY) else result
 
 
-def _read_infraction(name: str, item: _Place) -> Infraction:
+def _read_infraction(name: str, item: Place) -> Infraction:
     message = item.text()
     share = percentage_in(message)
     if name in ("outside_route_lanes", "min_speed_infractions") and share is None:
@@ -266,7 +201,7 @@ def _read_infraction(name: str, item: _Place) -> Infraction:
 
 def read_ability_file(path: str | os.PathLike[str]) -> AbilityFile:
     """A stored ability file. Raises `ResultFileError` naming the file and the place in it."""
-    root = _Place(str(path), read_json(path))
+    root = Place(str(path), read_json(path))
     crashed = []
     for item in root.at("crashed").items() if root.has("crashed") else []:
         if len(pair := item.items()) != 2:
@@ -285,7 +220,11 @@ def read_ability_file(path: str | os.PathLike[str]) -> AbilityFile:
 
 
 def record_document(result: RouteResult, *, with_index: bool = True) -> dict[str, Any]:
-    """One record in official key order. Numbers keep their type: officially a finished route has an int 100."""
+    """One record in official key order. Numbers keep their type: officially a finished route has an int 100.
+
+    A result of ours, told by its `world`, carries the rest of itself under "routegym"; a corridor's also a plain
+    `"synthetic": true`, for readers that know nothing of us.
+    """
     lists: dict[str, list[str]] = {name: [] for name in INFRACTION_NAMES}
     for infraction in result.infractions:
         lists.setdefault(infraction.name, []).append(infraction.message)
@@ -303,6 +242,10 @@ def record_document(result: RouteResult, *, with_index: bool = True) -> dict[str
         town_name=result.town,
     )
     document.update(result.extra)
+    if result.synthetic:
+        document["synthetic"] = True
+    if result.world:
+        document[KEY] = own_document(result)
     return document
 
 
@@ -313,8 +256,9 @@ def checkpoint_document(
     sensors: Sequence[str] = (),
     finished: bool = True,
     started: int | None = None,
+    run: RunInfo | None = None,
 ) -> dict[str, Any]:
-    """A checkpoint file of `total` routes (default: as many as there are results).
+    """A checkpoint file of `total` routes (default: as many as there are results), with what `run` tells of them.
 
     `sensors` are icon names such as "carla_camera". While an evaluation runs (`finished=False`) the global record,
     values and labels stay empty, as in the official file; afterwards it is Invalid unless all routes have a record.
@@ -339,10 +283,13 @@ def checkpoint_document(
         "sensors": list(sensors),
         "values": [str(record[part][key]) for _, part, key in _LABELS] if finished else [],
         "labels": [label for label, _, _ in _LABELS] if finished else [],
+        **_told(run),
     }
 
 
-def merged_document(results: Sequence[RouteResult], total: int = BENCH2DRIVE_ROUTES) -> dict[str, Any]:
+def merged_document(
+    results: Sequence[RouteResult], total: int = BENCH2DRIVE_ROUTES, *, run: RunInfo | None = None
+) -> dict[str, Any]:
     """A merged.json over a suite of `total` routes: records without index, by route id as text, descending."""
     ordered = sorted(results, key=lambda result: result.route_id, reverse=True)
     return {
@@ -350,7 +297,12 @@ def merged_document(results: Sequence[RouteResult], total: int = BENCH2DRIVE_ROU
         "driving score": driving_score(ordered, total),
         "success rate": success_rate(results, total),
         "eval num": len(results),
+        **_told(run),
     }
+
+
+def _told(run: RunInfo | None) -> dict[str, Any]:
+    return {} if run is None else {KEY: run_document(run)}
 
 
 def ability_document(
@@ -367,12 +319,3 @@ def ability_document(
     if not abilities.signs_exact:
         document["Traffic_Signs_rule"] = abilities.note
     return document
-
-
-def write_json(path: str | os.PathLike[str], document: Any) -> None:
-    """Write a document with the official indentation, whole or not at all (a crash leaves the old file)."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(target.name + ".partial")
-    partial.write_text(json.dumps(document, indent=4, allow_nan=False), encoding="utf-8")
-    os.replace(partial, target)

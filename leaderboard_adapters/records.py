@@ -44,6 +44,7 @@ class RouteResult:
 
     Scores: `score_route` percent 0..100, `score_penalty` factor 0..1, `score_composed` (driving score) 0..100.
     Durations in seconds, length in metres. Comfort is a share 0..1 or None where nothing was logged.
+    `world`, `scorer` and `suite` say what the scores can be compared with; '' in other people's results.
     """
 
     route_id: str  # "RouteScenario_<id>_rep<k>"
@@ -65,9 +66,14 @@ class RouteResult:
     seed: int = 0
     agent: str = ""
     suite: str = ""
+    world: str = ""  # which world was driven in, such as "routegym-embedded/1"
+    scorer: str = ""  # version of the scoring rules
+    attempt: int = 1  # number of the attempt that this is; those before it failed
     synthetic: bool = False  # driven on a corridor rebuilt from the route
     comfort: float | None = None  # official formula, quirks included
     comfort_corrected: float | None = None  # true units, true derivative
+    first_junction: tuple[int, int] | None = None  # waypoints up to and with the first in a junction, waypoints in all
+    scenarios_missing: tuple[str, ...] = ()  # names of the scenarios that the route asks for and ran without
     notes: tuple[str, ...] = field(default_factory=tuple)  # scenario adapted or not placed, retries
     extra: Mapping[str, Any] = field(default_factory=dict)  # keys of a foreign record that the schema does not know
 

@@ -1,6 +1,6 @@
 """The score sheet of a result as data, and the comparison of several (how each number is computed: docs/scores.md).
 
-`build_report` reads result files and never changes them; `run_report` is the command behind `run_eval.py`.
+`build_report` reads result files and never changes them; `show_report` prints and writes what came out.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ import numpy as np
 
 from leaderboard_adapters.comfort import Comfort, comfort, read_metric_info
 from leaderboard_adapters.intervals import PairedDifference, paired_difference
+from leaderboard_adapters.junction_shares import TracedJunctions, check_junctions, usable_junctions
 from leaderboard_adapters.official_json import Checkpoint
 from leaderboard_adapters.records import RouteResult, route_order
 from leaderboard_adapters.result_checks import check_header, check_stored_abilities
-from leaderboard_adapters.result_files import ResultSet, find_results
+from leaderboard_adapters.result_files import ResultSet, RunReader, find_results
 from leaderboard_adapters.scores import SCORER
 from leaderboard_adapters.sheet import Sheet, repetitions_of, sheet_of_results, sorted_findings, suite_of
+from leaderboard_adapters.worlds import incomparable
 from scenarios.route import Route
 from simulator.errors import ResultFileError
 
@@ -55,30 +57,36 @@ def build_report(
     *,
     total: int | None = None,
     routes: Sequence[Route] | None = None,
-    first_junction_share: Mapping[str, tuple[int, int]] | None = None,
+    traced: TracedJunctions | None = None,
+    read_run: RunReader | None = None,
 ) -> Report:
     """Read all result files below `paths` (see `result_files`) and score them.
 
-    `total`: routes of the suite; the default is `suite_of`'s: the route file's, 10 for Dev10, 220 in official towns.
+    `total`: routes of the suite; the default is `suite_of`'s: the route file's, the run's, 10 for Dev10, 220 in
+    official towns.
     `routes`: the suite's route file; names missing routes and decides scenario types.
-    `first_junction_share`: see `abilities`; without it Traffic_Signs stands as plain success with bounds.
+    `traced`: first junctions of routes; without them Traffic_Signs of other people's results stands as plain success
+    with bounds (our own results tell their junctions).
+    `read_run`: reads run folders, see `result_files`.
     Raises `ResultFileError` when nothing at all could be read.
     """
-    found = find_results(paths)
+    found = find_results(paths, read_run)
     if not found.sets:
         raise ResultFileError("\n".join(found.problems) or "no path was given; name a result file or a folder of them.")
     problems = list(found.problems)
-    sheets = tuple(_sheet(each, total, routes, first_junction_share, problems) for each in found.sets)
+    sheets = tuple(_sheet(each, total, routes, traced or TracedJunctions(), problems) for each in found.sets)
     comparisons = tuple(compare(sheets[0], other) for other in sheets[1:])
     return Report(sheets, comparisons, tuple(problems), tuple(found.skipped))
 
 
 def compare(baseline: Sheet, other: Sheet) -> Comparison:
-    """Paired differences over the routes that both recorded. Different suites are not compared."""
-    suites = [{result.suite for result in sheet.results if result.suite} for sheet in (baseline, other)]
-    if all(suites) and suites[0] != suites[1]:
-        names = " and ".join(", ".join(sorted(names)) for names in suites)
-        return Comparison(baseline.name, other.name, refused=f"different suites ({names}) are not compared")
+    """Paired differences over the routes that both recorded. Different worlds, suites and scorers are not compared."""
+    refused = incomparable(baseline.results, other.results)
+    runs = baseline.run, other.run
+    if not refused and runs[0] and runs[1] and runs[0].suite_digest != runs[1].suite_digest:
+        refused = f"different route files of the name {runs[0].suite} are not compared"
+    if refused:
+        return Comparison(baseline.name, other.name, refused=refused)
     first, second = _by_route(baseline.results), _by_route(other.results)
     common = sorted(first.keys() & second.keys())
     if not common:
@@ -112,20 +120,11 @@ def report_document(report: Report) -> dict[str, Any]:
     }
 
 
-def run_report(
-    paths: Sequence[str | os.PathLike[str]],
-    out: str | os.PathLike[str] | None = None,
-    json: bool = False,
-    *,
-    total: int | None = None,
-    routes: Sequence[Route] | None = None,
-    first_junction_share: Mapping[str, tuple[int, int]] | None = None,
-) -> int:
+def show_report(report: Report, out: str | os.PathLike[str] | None = None, json: bool = False) -> int:
     """Print the report (tables, or with `json` one JSON document), write report.json and report.md to `out` if given.
 
-    Returns the exit status: 0 when every file could be read, else 1. Raises `ResultFileError` when none could.
+    Returns the exit status: 0 when every file could be read, else 1.
     """
-    report = build_report(paths, total=total, routes=routes, first_junction_share=first_junction_share)
     from rich.console import Console
 
     from leaderboard_adapters.report_tables import print_report, write_report
@@ -150,22 +149,26 @@ def _sheet(
     found: ResultSet,
     total: int | None,
     routes: Sequence[Route] | None,
-    first_junction_share: Mapping[str, tuple[int, int]] | None,
+    traced: TracedJunctions,
     problems: list[str],
 ) -> Sheet:
     results = [result for file in found.files for result in file.results]
     planned = sum(file.progress[1] for file in found.files if isinstance(file, Checkpoint) and file.progress)
-    expected = suite_of(results, total, routes, planned)[1] * repetitions_of(results)
+    run = found.run
+    expected = suite_of(results, total, routes, planned, run)[1]
+    expected *= run.repetitions if run else repetitions_of(results)
     findings = [finding for file in found.files for finding in check_header(file, expected)]
     for merged in found.companions:
         findings += check_header(merged, expected, pooled=results)
+    findings += check_junctions(results, traced)
     sheet = sheet_of_results(
         found.name,
         results,
         total=total,
         routes=routes,
         planned=planned,
-        first_junction_share=first_junction_share,
+        run=run,
+        first_junction_share=usable_junctions(results, traced),
         files=[file.path for file in found.files],
         findings=findings,
         comfort_logs=_comfort_logs(found, results, problems),
@@ -195,10 +198,12 @@ def _by_route(results: Iterable[RouteResult]) -> dict[str, list[RouteResult]]:
 
 
 def _route_row(result: RouteResult, efficiency: float | None) -> dict[str, Any]:
-    """One route of the JSON report: all its scores, and how often each infraction occurred."""
-    keys = ("route_id", "scenario_type", "town", "weather_id", "status")
-    row = {key: getattr(result, key) for key in (*keys, "score_route", "score_penalty", "score_composed")}
-    row.update(success=result.success, efficiency=efficiency, duration_game=result.duration_game)
+    """One route of the JSON report: all its scores, how often each infraction occurred, what is known beside them."""
+    keys = ("route_id", "scenario_type", "town", "weather_id", "status", "score_route", "score_penalty")
+    row = {key: getattr(result, key) for key in (*keys, "score_composed", "success")}
+    row.update(efficiency=efficiency)
+    told = ("comfort", "comfort_corrected", "first_junction", "duration_game", "seed", "attempt", "synthetic")
+    row.update({key: _plain(getattr(result, key)) for key in (*told, "scenarios_missing", "notes")})
     row["infractions"] = {
         name: len(result.messages(name))
         for name in dict.fromkeys(i.name for i in result.infractions)

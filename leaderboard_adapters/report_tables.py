@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from leaderboard_adapters.intervals import Interval
-from leaderboard_adapters.official_json import write_json
+from leaderboard_adapters.json_files import write_json
 from leaderboard_adapters.report import Report, report_document
 from leaderboard_adapters.result_checks import Finding
 from leaderboard_adapters.scores import SCORER

@@ -7,7 +7,7 @@ follow from the records themselves, so that a number is never taken for more tha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 
 from leaderboard_adapters.abilities import SIGNS, Abilities
@@ -61,7 +61,7 @@ def check_records(results: Sequence[RouteResult]) -> Iterator[Finding]:
         )
     if len(odd) > _SHOWN:
         rest = tuple(result.route_id for result, _ in odd[_SHOWN:])
-        yield Finding("error", "row set by hand", f"{len(rest)} more rows contradict themselves: {_ids(rest)}.", rest)
+        yield Finding("error", "row set by hand", f"{len(rest)} more rows contradict themselves: {ids_of(rest)}.", rest)
 
     long = [result for result in results if result.duration_game > DURATION_CAP + 1e-6]
     if long:
@@ -69,8 +69,8 @@ def check_records(results: Sequence[RouteResult]) -> Iterator[Finding]:
         yield Finding(
             "error",
             "over the cap",
-            f"{_count(long, 'route')} ran past the cap of {TICK_CAP} ticks ({DURATION_CAP:g} s), the longest "
-            f"{longest:.2f} s: {_ids(r.route_id for r in long)}. The cap was lifted; official scores have it.",
+            f"{counted(long, 'route')} ran past the cap of {TICK_CAP} ticks ({DURATION_CAP:g} s), the longest "
+            f"{longest:.2f} s: {ids_of(r.route_id for r in long)}. The cap was lifted; official scores have it.",
             tuple(r.route_id for r in long),
         )
     for reason, blame in (
@@ -82,22 +82,22 @@ def check_records(results: Sequence[RouteResult]) -> Iterator[Finding]:
         hit = [result for result in results if result.status == f"Failed - {reason}"]
         if hit:
             routes = tuple(r.route_id for r in hit)
-            text = f"{_count(hit, 'record')} '{reason}' ({blame}): {_ids(routes)}."
+            text = f"{counted(hit, 'record')} '{reason}' ({blame}): {ids_of(routes)}."
             yield Finding("warning", "crashed", text, routes)
     unfinished = [result for result in results if result.status == "Started"]
     if unfinished:
         routes = tuple(r.route_id for r in unfinished)
-        yield Finding("error", "unfinished", f"{_count(unfinished, 'record')} never ended: {_ids(routes)}.", routes)
+        yield Finding("error", "unfinished", f"{counted(unfinished, 'record')} never ended: {ids_of(routes)}.", routes)
     outside = [r for r in results if r.score_route >= 100 and penalty(r.infractions) <= 0]
     if outside:
         routes = tuple(r.route_id for r in outside)
-        text = f"{_count(outside, 'route')} completed, all of it off the lanes: {_ids(routes)}."
+        text = f"{counted(outside, 'route')} completed, all of it off the lanes: {ids_of(routes)}."
         text += " Did the ego fall through the ground?"
         yield Finding("warning", "completed off the road", text, routes)
     rebuilt = tuple(result.route_id for result in results if result.synthetic)
     if rebuilt:
-        text = f"{_count(rebuilt, 'route')} driven on a corridor rebuilt from the route, without the town's map: "
-        yield Finding("warning", "synthetic", f"{text}{_ids(rebuilt)}. They are no Bench2Drive scores.", rebuilt)
+        text = f"{counted(rebuilt, 'route')} driven on a corridor rebuilt from the route, without the town's map: "
+        yield Finding("warning", "synthetic", f"{text}{ids_of(rebuilt)}. They are no Bench2Drive scores.", rebuilt)
 
 
 def row_contradictions(result: RouteResult) -> list[str]:
@@ -119,7 +119,7 @@ def row_contradictions(result: RouteResult) -> list[str]:
     named = re.fullmatch(rf"{re.escape(result.route_id)}_(.+?)(_\d\d){{5}}", result.save_name)
     if named and named[1] != told:
         found.append(f"save_name says {named[1]}, the record {told}")
-    found.extend(note for note in result.notes if note.startswith("num_infractions"))
+    found.extend(note for note in result.notes if note.startswith(("num_infractions", "infraction_")))
     return found
 
 
@@ -129,30 +129,37 @@ def check_coverage(
     total: int,
     missing: Sequence[str] | None,
     foreign: Sequence[str],
+    *,
+    planned: bool = False,
 ) -> Iterator[Finding]:
-    """Routes recorded twice, not at all, or not of the suite. `total` counts repetitions; ids are of the route file."""
+    """Routes recorded twice, not at all, or not of the suite. `total` counts repetitions; ids are of the route file.
+
+    `planned`: the routes are those that a run planned, so what lacks can be driven by continuing it.
+    """
     if duplicates:
         routes = tuple(result.route_id for result in duplicates)
         everything = driving_score([*kept, *duplicates], total)
         yield Finding(
             "error",
             "duplicates",
-            f"{_count(duplicates, 'record')} of routes that already have one: {_ids(routes)}. The first record counts "
-            f"here; the official merge counts all (driving score {everything:.4f}).",
+            f"{counted(duplicates, 'record')} of routes that already have one: {ids_of(routes)}. The first record "
+            f"counts here; the official merge counts all (driving score {everything:.4f}).",
             routes,
         )
     if len(kept) < total:
         text = f"{total - len(kept)} of {total} routes have no record and count as 0"
         if missing:
-            text += f": {_ids(missing)}"
-        else:
+            text += f": {ids_of(missing)}"
+        if planned or not missing:
             text += f" (over the {len(kept)} recorded: driving score {driving_score(kept, max(len(kept), 1)):.2f})"
-        yield Finding("warning", "missing routes", f"{text}. Drive them, or give the suite's number of routes.")
+        kind = "incomplete run" if planned else "missing routes"
+        remedy = "Continue the run with --resume." if planned else "Drive them, or give the suite's number of routes."
+        yield Finding("warning", kind, f"{text}. {remedy}")
     elif len(kept) > total:
         text = f"{len(kept)} routes recorded, the scores are divided by {total}. Give the suite's number of routes."
         yield Finding("error", "too many routes", text)
     if foreign:
-        text = f"{_count(foreign, 'record')} of routes that are not in the route file, left out: {_ids(foreign)}."
+        text = f"{counted(foreign, 'record')} of routes that are not in the route file, left out: {ids_of(foreign)}."
         yield Finding("warning", "foreign routes", text, tuple(foreign))
 
 
@@ -189,7 +196,7 @@ def check_header(
         own, theirs = ({r.route_id: r.score_composed for r in records} for records in (results, pooled))
         differing = [route for route in sorted(own.keys() | theirs.keys()) if own.get(route) != theirs.get(route)]
         if differing:
-            text = f"{name} and the shards beside it differ: {_ids(differing)}. The shards count."
+            text = f"{name} and the shards beside it differ: {ids_of(differing)}. The shards count."
             yield Finding("warning", "merged differs", text, tuple(differing))
         else:
             yield Finding("note", "merged agrees", f"{name} repeats the shards beside it; the shards count.")
@@ -199,7 +206,9 @@ def _check_checkpoint(file: Checkpoint) -> Iterator[Finding]:
     if not file.results:
         yield Finding("warning", "empty", f"{file.path}: the file holds no record.")
     total = file.progress[1] if file.progress else len(file.results)
-    if file.entry_status != "Finished":
+    if file.run is not None:
+        pass  # what lacks in a run is told once, of the whole run
+    elif file.entry_status != "Finished":
         text = f"{file.path}: entry_status is {file.entry_status}, with {len(file.results)} of {total} routes recorded."
         yield Finding("warning", "unfinished", text)
     elif len(file.results) != total:
@@ -251,15 +260,16 @@ def check_types(results: Iterable[RouteResult], types: Mapping[str, str]) -> Ite
     wrong = [r for r in results if r.xml_id in types and r.scenario_type != types[r.xml_id]]
     if wrong:
         routes = tuple(r.route_id for r in wrong)
-        text = f"{_count(wrong, 'record')} with another scenario than the route file, which counts: {_ids(routes)}."
+        text = f"{counted(wrong, 'record')} with another scenario than the route file, which counts: {ids_of(routes)}."
         yield Finding("warning", "scenario differs", text, routes)
 
 
-def _count(things: Sequence[object], noun: str) -> str:
+def counted(things: Sized, noun: str) -> str:
+    """Their number with a noun: "1 route", "2 routes"."""
     return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
 
 
-def _ids(routes: Iterable[str], shown: int = 10) -> str:
+def ids_of(routes: Iterable[str], shown: int = 10) -> str:
     """Short route ids for a sentence: "1711, 2201 and 5 more"."""
     names = [route.replace("RouteScenario_", "").replace("_rep0", "") for route in routes]
     more = f" and {len(names) - shown} more" if len(names) > shown else ""

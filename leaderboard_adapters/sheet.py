@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,9 +13,12 @@ from leaderboard_adapters.abilities import Abilities, abilities
 from leaderboard_adapters.comfort import Comfort
 from leaderboard_adapters.efficiency import Efficiency, efficiency
 from leaderboard_adapters.intervals import Interval, bootstrap_interval
+from leaderboard_adapters.own_record import RunInfo
 from leaderboard_adapters.records import INFRACTION_NAMES, RouteResult, route_order
 from leaderboard_adapters.result_checks import Finding, check_coverage, check_records, check_types, penalty_error
+from leaderboard_adapters.run_checks import check_run
 from leaderboard_adapters.scores import BENCH2DRIVE_ROUTES, driven_km, penalty
+from leaderboard_adapters.worlds import is_carla_town, maps_label, world_label
 from scenarios.route import Route
 
 #: Route ids of the official Dev10 suite; a result within them is divided by 10. Everything else counts as the 220.
@@ -71,12 +73,15 @@ class Sheet:
     """The score sheet of one result. Rates and scores 0..100, `penalty` 0..1, intervals 95 % over routes.
 
     Driving score, success rate and route completion are over `total` routes, missing ones counting 0; `penalty` is over
-    the records.
+    the records. `world`, `maps` and `suite` say what was driven; `run` tells more of it where the files do.
     """
 
     name: str
     files: tuple[str, ...]
+    world: str  # '' where the files do not tell it, as those of the official evaluator on CARLA
+    maps: str  # kind of map, see `worlds.maps_label`
     suite: str
+    run: RunInfo | None
     total: int
     recorded: int
     repetitions: int
@@ -104,22 +109,30 @@ def sheet_of_results(
     total: int | None = None,
     routes: Sequence[Route] | None = None,
     planned: int = 0,
+    run: RunInfo | None = None,
     first_junction_share: Mapping[str, tuple[int, int]] | None = None,
     files: Sequence[str] = (),
     findings: Sequence[Finding] = (),
     comfort_logs: Mapping[str, Comfort] | None = None,
 ) -> Sheet:
-    """The sheet of results in memory; arguments as in `build_report`. The first record of a route id counts."""
+    """The sheet of results in memory; arguments as in `build_report`. The first record of a route id counts.
+
+    `run`: the run that they come from; its planned routes are the suite where no route file is given.
+    """
+    by_run = run is not None and routes is None and total is None
     types = {route.id: route.scenario_type for route in routes} if routes is not None else None
+    if by_run and run is not None:
+        types = dict(run.routes)
     kept, duplicates, foreign = _first_records(results, types)
-    repetitions = repetitions_of(kept)
-    suite, suite_routes = suite_of(kept, total, routes, planned)
+    repetitions = run.repetitions if run else repetitions_of(kept)
+    suite, suite_routes = suite_of(kept, total, routes, planned, run)
     expected = suite_routes * repetitions
     missing = None
     if types is not None:
         recorded = {result.xml_id for result in kept}
         missing = [route for route in types if route not in recorded]
-    notes = [*findings, *check_coverage(kept, duplicates, expected, missing, foreign), *check_records(kept)]
+    coverage = check_coverage(kept, duplicates, expected, missing, foreign, planned=by_run)
+    notes = [*findings, *coverage, *check_records(kept), *check_run(kept, run)]
     if types is not None:
         notes += check_types(kept, types)
         kept = [replace(result, scenario_type=types[result.xml_id]) for result in kept]
@@ -133,7 +146,10 @@ def sheet_of_results(
     return Sheet(
         name=name,
         files=tuple(files),
+        world=world_label(kept) or (run.world if run else ""),
+        maps=maps_label(kept),
         suite=suite,
+        run=run,
         total=expected,
         recorded=len(kept),
         repetitions=repetitions,
@@ -156,12 +172,17 @@ def sheet_of_results(
 
 
 def suite_of(
-    results: Sequence[RouteResult], total: int | None = None, routes: Sequence[Route] | None = None, planned: int = 0
+    results: Sequence[RouteResult],
+    total: int | None = None,
+    routes: Sequence[Route] | None = None,
+    planned: int = 0,
+    run: RunInfo | None = None,
 ) -> tuple[str, int]:
     """Name ('' where unknown) and number of routes of the suite that scores are divided by.
 
-    In this order: `total`; the routes of the route file; 10 for the ids of Dev10; 220 in CARLA's towns, as the official
-    merge does whatever the file says; else the routes that the files announce (`planned`), at least those recorded.
+    In this order: `total`; the routes of the route file; those of the run; 10 for the ids of Dev10; 220 in CARLA's
+    towns, as the official merge does whatever the file says; else the routes that the files announce (`planned`), at
+    least those recorded.
     """
     name = ", ".join(sorted({result.suite for result in results if result.suite}))
     recorded = {result.xml_id for result in results}
@@ -169,9 +190,11 @@ def suite_of(
         return name, total
     if routes is not None:
         return name or Path(routes[0].file if routes else "").stem, len(routes)
+    if run is not None:
+        return run.suite_label, len(run.routes)
     if recorded and recorded <= DEV10:
         return name or "bench2drive_dev10", len(DEV10)
-    if all(re.match(r"Town\d", result.town) for result in results):
+    if all(is_carla_town(result.town) for result in results):
         return name or "bench2drive220", BENCH2DRIVE_ROUTES
     return name, max(planned // repetitions_of(results), len(recorded))
 

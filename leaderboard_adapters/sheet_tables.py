@@ -171,16 +171,29 @@ def comparison_tables(report: Report) -> list[TextTable]:
         "Results side by side",
         ("result", "routes", "driving score", "success rate %", "RC %", "penalty", "effic. %", "ability"),
         tuple(rows),
+        caption=_worlds(report.sheets),
     )
     return [side_by_side, _difference_table(report.sheets[0].name, report.comparisons)]
 
 
+def _worlds(sheets: Sequence[Sheet]) -> str:
+    """Which result is from which world, where any tells it."""
+    if not any(sheet.world for sheet in sheets):
+        return ""
+    names: dict[str, list[str]] = {}
+    for sheet in sheets:
+        label = f"{sheet.maps}, world {sheet.world}" if sheet.world else f"{sheet.maps}, world not told"
+        names.setdefault(label, []).append(sheet.name)
+    return "\n".join(f"{label}: {', '.join(group)}" for label, group in names.items())
+
+
 def _difference_table(baseline: str, comparisons: Sequence[Comparison]) -> TextTable:
-    rows, bold = [], set()
+    rows, bold, refused = [], set(), []
     for i, each in enumerate(comparisons):
         score, success = each.driving_score, each.success_rate
         if score is None or success is None:
-            rows.append((each.other, "", each.refused, "", "", ""))
+            rows.append((each.other, "", "–", "", "–", ""))
+            refused.append(f"{each.other}: {each.refused}.")
             continue
         rows.append((each.other, str(score.routes), _signed(score), _flips(score), _signed(success), _flips(success)))
         bold |= {(i, k) for k, paired in ((2, score), (4, success)) if _differs(paired)}
@@ -189,7 +202,9 @@ def _difference_table(baseline: str, comparisons: Sequence[Comparison]) -> TextT
         ("result", "routes", "driving score", "better/worse", "success rate %", "gained/lost"),
         tuple(rows),
         bold=frozenset(bold),
-        caption="Over the routes that both recorded. In bold: the 95 % interval does not contain 0.",
+        caption="\n".join(
+            ["Over the routes that both recorded. In bold: the 95 % interval does not contain 0.", *refused]
+        ),
     )
 
 
@@ -205,7 +220,8 @@ def _with_interval(interval: Interval, digits: int = 2) -> tuple[str, str]:
 
 
 def _score_and_interval(interval: Interval) -> str:
-    return f"{interval.value:.2f} [{interval.low:.1f}, {interval.high:.1f}]"
+    low, high = (f"{bound:.1f}" if bound < 99.95 else "100" for bound in (interval.low, interval.high))
+    return f"{interval.value:.2f} [{low}, {high}]"
 
 
 def _signed(paired: PairedDifference) -> str:
@@ -226,11 +242,16 @@ def share_text(value: float | None) -> str:
 
 
 def subtitle(sheet: Sheet) -> str:
+    """What was driven, where, how much of it there is, and whether its numbers follow from its messages."""
     repeats = f" x {sheet.repetitions} repetitions" if sheet.repetitions > 1 else ""
     files = f"{len(sheet.files)} file{'' if len(sheet.files) == 1 else 's'}"
-    suite = f"suite {sheet.suite}, " if sheet.suite else ""
+    part_of_suite = sheet.run is not None and sheet.run.suite != sheet.suite
+    where = [sheet.suite if part_of_suite or not sheet.suite else f"suite {sheet.suite}"]
+    if sheet.world:
+        where += [sheet.maps, f"world {sheet.world}"]
     error = sheet.largest_penalty_error
     check = f"penalties follow from the messages {f'within {error:.0e}' if error else 'exactly'}"
     if wrong := sum(penalty_error(result) > PENALTY_TOLERANCE for result in sheet.results):
         check = f"{wrong} of {sheet.recorded} penalties do not follow from the messages"
-    return f"{suite}{sheet.recorded} of {sheet.total} routes{repeats}, {files}; {check}"
+    told = ", ".join(part for part in where if part)
+    return f"{f'{told}; ' if told else ''}{sheet.recorded} of {sheet.total} routes{repeats}, {files}; {check}"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from result_samples import driven, hit, outside_lanes, records, speed
 
 from leaderboard_adapters.abilities import abilities
+from leaderboard_adapters.json_files import write_json
 from leaderboard_adapters.official_json import (
     Checkpoint,
     Merged,
@@ -23,7 +24,6 @@ from leaderboard_adapters.official_json import (
     read_ability_file,
     read_result_file,
     record_document,
-    write_json,
 )
 from leaderboard_adapters.scores import SENSORS_INVALID, SIMULATION_CRASHED, TICK_RUNTIME
 from simulator.errors import ResultFileError

@@ -13,9 +13,10 @@ from result_samples import driven, hit, outside_lanes, speed
 from rich.console import Console
 
 from leaderboard_adapters.comfort import MetricLog, write_metric_info
-from leaderboard_adapters.official_json import ability_document, checkpoint_document, merged_document, write_json
+from leaderboard_adapters.json_files import write_json
+from leaderboard_adapters.official_json import ability_document, checkpoint_document, merged_document
 from leaderboard_adapters.records import RouteResult
-from leaderboard_adapters.report import build_report, compare, report_document, run_report
+from leaderboard_adapters.report import build_report, compare, report_document, show_report
 from leaderboard_adapters.report_tables import markdown, print_report, write_report
 from leaderboard_adapters.result_checks import PENALTY_TOLERANCE, penalty_error
 from leaderboard_adapters.result_files import find_results
@@ -121,7 +122,7 @@ def test_good_files_are_reported_beside_bad_ones(tmp_path: Path) -> None:
     assert "eval_1.json: line" in report.problems[0]
     assert "records[0].scores.score_route: expected a number, found null" in report.problems[1]
     assert "eval_1.json" in printed(report)
-    assert run_report([tmp_path], json=True) == 1
+    assert show_report(build_report([tmp_path]), json=True) == 1
 
 
 def test_nothing_to_read_is_an_error(tmp_path: Path) -> None:
@@ -395,7 +396,7 @@ def test_different_suites_are_not_compared() -> None:
 
 def test_the_report_is_written_as_json_and_markdown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = shard(tmp_path / "in" / "a|b.json", driven(1, "Accident", 100, hit("red_light"), speed(140.0)), driven(2))
-    assert run_report([path, path], tmp_path / "out", json=True) == 0
+    assert show_report(build_report([path, path]), tmp_path / "out", json=True) == 0
     document = json.loads(capsys.readouterr().out)
     assert document == json.loads((tmp_path / "out" / "report.json").read_text())
     sheet = document["sheets"][0]

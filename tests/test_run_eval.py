@@ -245,14 +245,17 @@ def test_corridors_are_scored_apart_and_labelled_everywhere(mixed_routes, tmp_pa
     assert drive(*arguments, "--out", out, "--json") == 0
     captured = capsys.readouterr()
     scores = json.loads(captured.out)
-    assert (scores["maps"], scores["driving_score"], scores["synthetic"]) == ("real maps", 100.0, 3)
-    assert [(b["maps"], b["count"]) for b in scores["blocks"]] == [("real maps", 1), ("synthetic corridors", 3)]
+    assert (scores["maps"], scores["driving_score"], scores["synthetic"]) == ("embedded town MiniTown", 100.0, 3)
+    blocks = [(block["maps"], block["count"]) for block in scores["blocks"]]
+    assert blocks == [("embedded town MiniTown", 1), ("synthetic corridors", 3)]
     assert scores["blocks"][1]["driving_score"] == pytest.approx(260 / 3)
     assert [route["synthetic"] for route in scores["routes"]] == [False, True, True, True]
     assert "all (synthetic)" in captured.err
     assert len(read_result_file(out / "checkpoint.json").results) == 1
     corridors = read_result_file(out / "checkpoint_synthetic.json").results
-    assert [result.extra for result in corridors] == [{"synthetic": True}] * 3
+    assert all(result.synthetic for result in corridors)
+    records = json.loads((out / "checkpoint_synthetic.json").read_text())["_checkpoint"]["records"]
+    assert [(record["synthetic"], record["routegym"]["synthetic"]) for record in records] == [(True, True)] * 3
 
 
 def test_a_run_on_corridors_alone_says_so(mixed_routes, tmp_path, capsys):
