@@ -49,8 +49,8 @@ def steer_to(w, x, y):  # type: ignore[no-untyped-def]
 def steer_on_line(w, x, y, yaw, curvature, ahead):  # type: ignore[no-untyped-def]
     """Steer (-1..1) so that the ego, `ahead` metres further, is led on to the line through (x, y).
 
-    `yaw` rad and `curvature` 1/m of the line there. The law is `simulator.dynamics.steer_along`, on the pose that the ego
-    will have when its wheels have followed: kappa = kappa_line - e/L^2 - 2 psi/L.
+    `yaw` rad and `curvature` 1/m of the line there. The law is `simulator.dynamics.steer_along`, on the pose that
+    the ego will have when its wheels have followed: kappa = kappa_line - e/L^2 - 2 psi/L.
     """
     slip = math.atan(REAR_AXLE / WHEELBASE * math.tan(w.steer_angle[EGO]))
     course = w.yaw[EGO] + slip
