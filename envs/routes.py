@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from leaderboard_adapters.abilities import first_junction
-from scenarios.compiler import CompiledScripts, compile_scripts, pack_scripts
+from scenarios.compiler import CompiledScripts, compile_scripts, pack_scripts, staging_notes
 from scenarios.geometry import RouteGeometry, pack_routes, route_geometry
 from scenarios.route import Route
 from scenarios.script_arrays import ScriptArrays
@@ -36,6 +36,7 @@ class PreparedRoute:
     route: Route
     trace: TracedRoute
     geometry: RouteGeometry
+    compiled: CompiledScripts
     notes: tuple[str, ...] = ()  # scenarios that were adapted or could not be placed
     scenarios_missing: tuple[str, ...] = ()  # names of those that could not be placed or built
 
@@ -43,6 +44,10 @@ class PreparedRoute:
     def length(self) -> float:
         """Official route length, metres."""
         return self.trace.length
+
+    def drive_notes(self, director: np.ndarray) -> tuple[str, ...]:
+        """The route's notes, and what one drive adds to them (`director`: its DIRECTOR record)."""
+        return self.notes + staging_notes(self.compiled, director)
 
     def result_fields(self) -> dict[str, Any]:
         """What the route and its town tell of every result on it: fields of `RouteResult`."""
@@ -110,7 +115,7 @@ def prepare_routes(network: RoadNetwork, routes: Sequence[Route]) -> RouteBatch:
     compiled = [compile_scripts(network, r, g) for r, g in zip(routes, geometries, strict=True)]
     scripts, tracks = pack_scripts(compiled)
     prepared = tuple(
-        PreparedRoute(r, t, g, tuple(c.notes), _missing(r, c))
+        PreparedRoute(r, t, g, c, tuple(c.notes), _missing(r, c))
         for r, t, g, c in zip(routes, traces, geometries, compiled, strict=True)
     )
     packed = pack_routes(geometries, routes, network.arrays, tracks)

@@ -143,7 +143,7 @@ class RouteVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             self.batch.criteria[index],
             prepared.route,
             network=self.batch.routes.network,
-            notes=prepared.notes,
+            notes=prepared.drive_notes(self.batch.directors[index]),
             seed=int(self.batch.worlds["seed"][index]),
             **prepared.result_fields(),
         )

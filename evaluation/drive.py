@@ -45,14 +45,15 @@ def drive_route(task: RouteTask, on_progress: Callable[[int, float], None]) -> R
     agent.bind(worlds)
     worlds.reset(0, EpisodeStart(route=0, seed=task.seed))
     agent.reset(0, task.seed)
-    notes = list(batch.routes[0].notes)
+    crash: tuple[str, ...] = ()
     criteria = worlds.criteria
     while criteria["finished"][0] == RouteEnd.RUNNING:
         try:
             controls = checked_controls(agent.act(), 1)
         except Exception as error:
             # the official evaluator keeps the partial score of a route whose agent crashed (BENCH2DRIVE.md 2.4)
-            notes.append(f"agent crashed at tick {int(worlds.worlds['tick'][0])}: {type(error).__name__}: {error}")
+            tick = int(worlds.worlds["tick"][0])
+            crash = (f"agent crashed at tick {tick}: {type(error).__name__}: {error}",)
             worlds.finish(0, RouteEnd.AGENT_CRASHED)
             break
         worlds.tick(controls)
@@ -70,7 +71,7 @@ def drive_route(task: RouteTask, on_progress: Callable[[int, float], None]) -> R
         repetition=task.repetition,
         network=network,
         duration_system=time.monotonic() - began,
-        notes=notes,
+        notes=batch.routes[0].drive_notes(worlds.directors[0]) + crash,
         index=task.index,
         seed=task.seed,
         agent=task.agent,
