@@ -11,6 +11,7 @@ import numpy as np
 
 from leaderboard_adapters.abilities import first_junction
 from scenarios.compiler import CompiledScripts, compile_scripts, pack_scripts, staging_notes
+from scenarios.director_state import Status
 from scenarios.geometry import RouteGeometry, pack_routes, route_geometry
 from scenarios.route import Route
 from scenarios.script_arrays import ScriptArrays
@@ -49,14 +50,16 @@ class PreparedRoute:
         """The route's notes, and what one drive adds to them (`director`: its DIRECTOR record)."""
         return self.notes + staging_notes(self.compiled, director)
 
-    def result_fields(self) -> dict[str, Any]:
-        """What the route and its town tell of every result on it: fields of `RouteResult`."""
+    def result_fields(self, director: np.ndarray) -> dict[str, Any]:
+        """What the route, its town and one drive's DIRECTOR record tell of a result: fields of `RouteResult`."""
+        status = zip(self.compiled.scenarios, director["status"], strict=False)
+        crowded_out = tuple(scenario.spec.name for scenario, each in status if each == Status.BLOCKED)
         return {
             "route_length": self.length,
             "weather_id": weather_id(self.route),
             "world": WORLD,
             "first_junction": first_junction(self.trace.in_junction.tolist()),
-            "scenarios_missing": self.scenarios_missing,
+            "scenarios_missing": self.scenarios_missing + crowded_out,
         }
 
 

@@ -14,7 +14,7 @@
 | 10 | criteria: events, scores, end of the route | `leaderboard_adapters.criteria` |
 
 The official loop ticks the world, calls the agent, then ticks background, scenarios and criteria on the same state
-(BENCH2DRIVE.md 2.1); seen from the agent that is this order.
+(docs/bench2drive.md 2.1); seen from the agent that is this order.
 """
 
 from __future__ import annotations

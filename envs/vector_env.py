@@ -145,7 +145,7 @@ class RouteVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             network=self.batch.routes.network,
             notes=prepared.drive_notes(self.batch.directors[index]),
             seed=int(self.batch.worlds["seed"][index]),
-            **prepared.result_fields(),
+            **prepared.result_fields(self.batch.directors[index]),
         )
 
     def snapshot(self, index: int = 0) -> Snapshot:

@@ -51,7 +51,7 @@ def drive_route(task: RouteTask, on_progress: Callable[[int, float], None]) -> R
         try:
             controls = checked_controls(agent.act(), 1)
         except Exception as error:
-            # the official evaluator keeps the partial score of a route whose agent crashed (BENCH2DRIVE.md 2.4)
+            # the official evaluator keeps the partial score of a route whose agent crashed (docs/bench2drive.md 2.4)
             tick = int(worlds.worlds["tick"][0])
             crash = (f"agent crashed at tick {tick}: {type(error).__name__}: {error}",)
             worlds.finish(0, RouteEnd.AGENT_CRASHED)
@@ -78,7 +78,7 @@ def drive_route(task: RouteTask, on_progress: Callable[[int, float], None]) -> R
         suite=task.suite,
         comfort=smooth.official,
         comfort_corrected=smooth.corrected,
-        **batch.routes[0].result_fields(),
+        **batch.routes[0].result_fields(worlds.directors[0]),
     )
 
 

@@ -1,4 +1,4 @@
-"""The leaderboard's criteria as kernels: judge a running route tick by tick (BENCH2DRIVE.md 2).
+"""The leaderboard's criteria as kernels: judge a running route tick by tick (docs/bench2drive.md 2).
 
 Per tick, somebody above moves the world, lets the scenarios act, calls `update_weather`, then `update_criteria` once.
 Its order is that of the official tree:

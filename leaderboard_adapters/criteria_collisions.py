@@ -1,4 +1,4 @@
-"""CollisionTest: contacts of the ego, told apart by place and by partner (BENCH2DRIVE.md 2.3).
+"""CollisionTest: contacts of the ego, told apart by place and by partner (docs/bench2drive.md 2.3).
 
 The collision sensor reports while the world ticks, before the data provider is refreshed, so a contact is judged by the
 ego's place and speed at the end of the tick before. That a crash stops the ego does not hide it.

@@ -1,6 +1,6 @@
 """OutsideRouteLanesTest: how much of the driven route the ego spends off the lanes or against the traffic.
 
-Rules: BENCH2DRIVE.md 2.3. Despite its name the test does not ask whether a lane belongs to the route.
+Rules: docs/bench2drive.md 2.3. Despite its name the test does not ask whether a lane belongs to the route.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Criteria that follow the ego along the traced route: completion, min speed, deviation, time.
 
-Rules: BENCH2DRIVE.md 2.3. "Passing" a route point k means (ego - point_k) . forward_k > 0, in 3-D.
+Rules: docs/bench2drive.md 2.3. "Passing" a route point k means (ego - point_k) . forward_k > 0, in 3-D.
 """
 
 from __future__ import annotations

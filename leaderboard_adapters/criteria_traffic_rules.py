@@ -1,4 +1,4 @@
-"""Criteria of red lights, stop signs, blocked roads and emergency vehicles (BENCH2DRIVE.md 2.3)."""
+"""Criteria of red lights, stop signs, blocked roads and emergency vehicles (docs/bench2drive.md 2.3)."""
 
 from __future__ import annotations
 

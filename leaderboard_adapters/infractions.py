@@ -1,6 +1,6 @@
 """From a CRITERIA record to the official words: infraction messages, status, scores, `RouteResult`.
 
-Wording and rounding are those of the official result files (BENCH2DRIVE.md 2.3). The entries of a list stand as the
+Wording and rounding are those of the official result files (docs/bench2drive.md 2.3). The entries of a list stand as the
 official code collects them: criterion after criterion, so that a scenario's own collision test follows the route's.
 """
 
@@ -87,7 +87,7 @@ def scores(record: np.void) -> RouteScores:
 
 
 def route_status(record: np.void) -> str:
-    """Official status: `Completed`, `Perfect`, or `Failed - <reason>` (BENCH2DRIVE.md 2.4)."""
+    """Official status: `Completed`, `Perfect`, or `Failed - <reason>` (docs/bench2drive.md 2.4)."""
     reason = _REASONS.get(RouteEnd(int(record["finished"])), "")
     return status_of(route_completed(record), infraction_list(record), reason)
 

@@ -5,7 +5,7 @@ One tick:
 | step | what |
 |---|---|
 | progress | the nearest of the next trace points becomes the route index |
-| trigger | a waiting scenario whose trigger point is at that point starts, once (BENCH2DRIVE.md 1.6 "active") |
+| trigger | a waiting scenario whose trigger point is at that point starts, once (docs/bench2drive.md 1.6 "active") |
 | cast | now and then, scenarios that come within reach get their actors |
 | strands | each running scenario's strands go on as far as their conditions let them |
 | flows | vehicles of its flows come and go |

@@ -150,7 +150,7 @@ def release_junction(w, d, net, live):  # type: ignore[no-untyped-def]
 
 @kernel
 def command_traffic(w, net, routes, scripts, pc):  # type: ignore[no-untyped-def]
-    """Commands to the background traffic (BENCH2DRIVE.md 1.6)."""
+    """Commands to the background traffic (docs/bench2drive.md 1.6)."""
     op = scripts.op[pc]
     which = scripts.whole[pc, 0]
     number = scripts.number[pc]

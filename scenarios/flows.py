@@ -1,4 +1,4 @@
-"""Streams of vehicles along a track (BENCH2DRIVE.md 1.6 "Flows")."""
+"""Streams of vehicles along a track (docs/bench2drive.md 1.6 "Flows")."""
 
 from __future__ import annotations
 

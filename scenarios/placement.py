@@ -17,11 +17,11 @@ from scenarios.vocabulary import Place
 from simulator.errors import ScenarioError
 from simulator.roads.network import RoadArrays, RoadNetwork
 
-# A scenario belongs to a route when a trace point is this near to its trigger (BENCH2DRIVE.md 1.2 "kept only if").
+# A scenario belongs to a route when a trace point is this near to its trigger (docs/bench2drive.md 1.2 "kept only if").
 TRIGGER_REACH = 2.0  # metres, planar, and signed in height
 TRIGGER_YAW = math.radians(10.0)
 
-# From where a junction entry comes, by its heading relative to the ego's entry (BENCH2DRIVE.md 1.7).
+# From where a junction entry comes, by its heading relative to the ego's entry (docs/bench2drive.md 1.7).
 _ENTRY_ANGLES = {"left": (30.0, 135.0), "opposite": (135.0, 225.0), "right": (225.0, 330.0)}
 
 

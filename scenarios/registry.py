@@ -23,7 +23,7 @@ from scenarios.script import Script
 
 ENTRY_POINT_GROUP = "routegym.scenarios"
 
-#: The 44 types of bench2drive220.xml (BENCH2DRIVE.md 1.5), in alphabetical order.
+#: The 44 types of bench2drive220.xml (docs/bench2drive.md 1.5), in alphabetical order.
 BENCH2DRIVE_TYPES = (
     "Accident",
     "AccidentTwoWays",

@@ -1,4 +1,4 @@
-"""What a route file says, as plain data (BENCH2DRIVE.md 1.1). Nothing here is projected on a map yet."""
+"""What a route file says, as plain data (docs/bench2drive.md 1.1). Nothing here is projected on a map yet."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def scenario_text(spec: ScenarioSpec, tag: str, default: str | None = None) -> s
 
 
 def scenario_value(spec: ScenarioSpec, tag: str, default: float | None = None) -> float:
-    """The number of `<tag value="..."/>`, in the unit that BENCH2DRIVE.md 1.1 gives for the tag.
+    """The number of `<tag value="..."/>`, in the unit that docs/bench2drive.md 1.1 gives for the tag.
 
     Raises:
         RouteFileError: when the element is absent and there is no default, or holds no finite number.

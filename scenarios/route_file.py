@@ -1,4 +1,4 @@
-"""Route files of the CARLA Leaderboard and Bench2Drive: XML to `Route` and back (BENCH2DRIVE.md 1.1).
+"""Route files of the CARLA Leaderboard and Bench2Drive: XML to `Route` and back (docs/bench2drive.md 1.1).
 
 Read with expat directly, because its line numbers belong into every error message. A file with a document type
 declaration is refused: that is where XML hides external and exploding entities, and no route file has one.

@@ -1,4 +1,4 @@
-"""Choosing routes of a file by the official `--routes-subset` rules (BENCH2DRIVE.md 1.2)."""
+"""Choosing routes of a file by the official `--routes-subset` rules (docs/bench2drive.md 1.2)."""
 
 from __future__ import annotations
 

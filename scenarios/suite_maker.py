@@ -4,7 +4,7 @@
 
 A recipe says where a type fits. Candidates are drawn in a random order, best spread over the town first, and kept when
 the route traces and the scenario can be placed without a remark. Parameters are drawn from the ranges of the official
-files (BENCH2DRIVE.md 1.5), the weather from its 23 cases.
+files (docs/bench2drive.md 1.5), the weather from its 23 cases.
 """
 
 from __future__ import annotations

@@ -241,7 +241,7 @@ def _main_entry(lane: LanePoint) -> LanePoint | None:
     return None
 
 
-# Parameters, from the ranges of BENCH2DRIVE.md 1.5
+# Parameters, from the ranges of docs/bench2drive.md 1.5
 
 
 def _value(number: float) -> dict[str, str]:

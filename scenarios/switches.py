@@ -1,7 +1,7 @@
 """What scenarios tell the leaderboard's criteria: one record a world, written by the scenario director.
 
 Scenarios stand below the criteria, so they leave their wishes here and the criteria read them after the scenarios have
-ticked (BENCH2DRIVE.md 1.7, 2.3). The record is part of the world's state: copying a world copies it.
+ticked (docs/bench2drive.md 1.7, 2.3). The record is part of the world's state: copying a world copies it.
 """
 
 from __future__ import annotations

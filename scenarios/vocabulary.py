@@ -2,7 +2,7 @@
 
 A *member* is an actor of the script's cast, a *flow* a stream of vehicles; both are referred to by name. Units are
 metres, seconds, m/s and radians unless a field says otherwise. "The ego" is the ego vehicle; distances to it are
-between centres, in 3-D, as in the official scenarios (BENCH2DRIVE.md 1.6).
+between centres, in 3-D, as in the official scenarios (docs/bench2drive.md 1.6).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scenarios.opcodes import Op
 from simulator.blueprints import EMERGENCY_VEHICLES, OBSTACLE_CARS, TRAFFIC_CARS, WALKERS, blueprint_index
 from simulator.state import DriverFlag, LightState
 
-#: What members are drawn from (BENCH2DRIVE.md 1.6 "car filter"); a draw happens when the scenario's actors are spawned.
+#: What members are drawn from (docs/bench2drive.md 1.6 "car filter"); a draw happens when the scenario's actors are spawned.
 OBSTACLE_CAR: tuple[int, ...] = tuple(int(i) for i in OBSTACLE_CARS)
 FLOW_CAR: tuple[int, ...] = tuple(int(i) for i in TRAFFIC_CARS)
 EMERGENCY_VEHICLE: tuple[int, ...] = tuple(int(i) for i in EMERGENCY_VEHICLES)
@@ -87,7 +87,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Flow:
-    """A stream of vehicles along a track (BENCH2DRIVE.md 1.6 "Flows").
+    """A stream of vehicles along a track (docs/bench2drive.md 1.6 "Flows").
 
     A new one appears at the source once the newest is farther away than the current spacing, which is then drawn anew;
     one that comes within `sink_distance` of the track's end is taken away. When the ego touches one of them, constant
@@ -457,7 +457,7 @@ class ReleaseLights:
         return [Instruction(Op.RELEASE_LIGHTS, (self.junction,))]
 
 
-# Commands to the background traffic (BENCH2DRIVE.md 1.6). The end of the scenario takes back none of them by itself.
+# Commands to the background traffic (docs/bench2drive.md 1.6). The end of the scenario takes back none of them by itself.
 
 
 @dataclass(frozen=True)

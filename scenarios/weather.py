@@ -1,4 +1,4 @@
-"""Weather of a route: its keyframes, the named cases of Bench2Drive, night mode (BENCH2DRIVE.md 1.4).
+"""Weather of a route: its keyframes, the named cases of Bench2Drive, night mode (docs/bench2drive.md 1.4).
 
 All values are rounded to float32, as `carla.WeatherParameters` stores them; the official weather id depends on it.
 """

@@ -1,4 +1,4 @@
-"""Background traffic around the ego, populated and recycled as Bench2Drive's background activity (BENCH2DRIVE.md 1.8).
+"""Background traffic around the ego, populated and recycled as Bench2Drive's background activity (docs/bench2drive.md 1.8).
 
 * own road: two vehicles ahead and two behind in each same-direction lane, a source behind the ego
 * ahead of the ego speeds follow the distance to it, so that its company neither runs away nor falls behind
@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import math
 
-from simulator.actors import is_free, remove_actor, spawn_actor
+from simulator.actors import is_free, remove_actor, set_speed, spawn_actor
 from simulator.background_commands import is_closed
 from simulator.blueprints import HALF_SIZE, TRAFFIC_CARS
 from simulator.draws import choose, uniform
+from simulator.drivers import COMFORT_BRAKE, LOOK_AHEAD, STANDSTILL_GAP, leader_on_plan
 from simulator.kernel import kernel
 from simulator.roads.network import LaneType
-from simulator.roads.queries import advance, lane_pose, retreat
+from simulator.roads.queries import advance, lane_pose, lane_width, retreat
 from simulator.state import EGO, MAX_ACTORS, MAX_PLAN, Behaviour, DriverFlag, Role, VehicleLight
 from simulator.tracking import set_lane
 
@@ -32,9 +33,10 @@ _BRAKE_LIGHT = int(VehicleLight.BRAKE)
 
 PER_LANE = 2  # vehicles ahead, and behind, in each lane
 SOURCE_PER_LANE = 4  # vehicles kept behind by the source
+MIN_WIDTH = 2.25  # m; where a lane begins or ends, it is too narrow to stand on
 CLEAR_OF_EGO = 20.0  # m around the ego in which nobody appears
 FORGET_BEHIND = 80.0  # m
-FORGET_AHEAD = 130.0  # m
+FORGET_AHEAD = 160.0  # m, beyond the exit of a junction that is populated 30 m + 1.5 s before it
 ENTRY_REACH = 40.0  # m back from a junction where its entries' sources are
 ENTRY_PITCH = 15.0  # m
 ENTRY_ALIVE = 6
@@ -51,7 +53,7 @@ def spawn_background(w, net, lane, s, speed, flags):  # type: ignore[no-untyped-
 
     Returns its slot, or -1.
     """
-    if net.lane_type[lane] != _DRIVING or is_closed(w, net, lane):
+    if net.lane_type[lane] != _DRIVING or lane_width(net, lane, s) < MIN_WIDTH or is_closed(w, net, lane):
         return -1
     used = 0
     for i in range(w.num_slots):
@@ -65,6 +67,8 @@ def spawn_background(w, net, lane, s, speed, flags):  # type: ignore[no-untyped-
     blueprint = _CARS[choose(w, len(_CARS))]
     if not is_free(w, x, y, yaw, _SIZE[blueprint, 0], _SIZE[blueprint, 1], 4.0):
         return -1
+    if cuts_off(w, net, lane, s - _SIZE[blueprint, 0], speed):
+        return -1
     slot = spawn_actor(w, blueprint, _BACKGROUND, x, y, z, yaw)
     if slot < 0:
         return -1
@@ -74,12 +78,33 @@ def spawn_background(w, net, lane, s, speed, flags):  # type: ignore[no-untyped-
     w.speed_factor[slot] = uniform(w, 0.85, 1.0)
     w.target_speed[slot] = -1.0
     w.desired_offset[slot] = 0.1
-    w.speed[slot] = speed
-    w.vx[slot] = speed * math.cos(yaw)
-    w.vy[slot] = speed * math.sin(yaw)
     set_lane(w, net, slot, lane, s, 0.0)
     extend_plan(w, net, slot)
+    gap, leader_speed = leader_on_plan(w, net, slot)
+    room = max(gap - STANDSTILL_GAP, 0.0)
+    set_speed(w, slot, min(speed, math.sqrt(leader_speed * leader_speed + 2.0 * COMFORT_BRAKE * room)))
     return slot
+
+
+@kernel
+def cuts_off(w, net, lane, s, speed):  # type: ignore[no-untyped-def]
+    """True when somebody on the way to `lane` could not brake gently for a vehicle whose rear appears there at `s`."""
+    for j in range(w.num_slots):
+        if w.kind[j] == 0 or w.hidden[j] == 1 or w.speed[j] <= speed:
+            continue
+        ahead = s - w.lane_s[j]
+        for k in range(MAX_PLAN):
+            planned = w.plan[j, k]
+            if planned < 0 or ahead > LOOK_AHEAD:
+                break
+            if planned == lane:
+                gap = ahead - w.half_length[j]
+                braking = (w.speed[j] * w.speed[j] - speed * speed) / (2.0 * COMFORT_BRAKE)
+                if ahead > 0.0 and gap < STANDSTILL_GAP + braking:
+                    return True
+                break
+            ahead += net.lane_length[planned]
+    return False
 
 
 @kernel
@@ -164,7 +189,7 @@ def tick_background(w, net, routes):  # type: ignore[no-untyped-def]
     set_speeds(w, net)
     enter_junctions(w, net, routes)
     if w.tick % SOURCE_TICKS == 0:
-        recycle(w, net)
+        recycle(w, net, routes)
         if w.bg_route_sources == 1 and w.bg_keep_behind == 0:
             feed_own_road(w, net)
         if w.bg_opposite_active == 1:
@@ -218,8 +243,7 @@ def set_speeds(w, net):  # type: ignore[no-untyped-def]
 
 @kernel
 def keeps_junction_busy(w, net, i):  # type: ignore[no-untyped-def]
-    """True for a vehicle in a junction or less than `EXIT_START` metres behind one: it must not wait there for the
-    ego."""
+    """True for a vehicle in a junction or less than `EXIT_START` metres behind one, where it must not wait."""
     lane = w.lane[i]
     if net.lane_junction[lane] >= 0:
         return True
@@ -229,13 +253,14 @@ def keeps_junction_busy(w, net, i):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def recycle(w, net):  # type: ignore[no-untyped-def]
+def recycle(w, net, routes):  # type: ignore[no-untyped-def]
     """Take away background vehicles that the ego has left behind, that ran far ahead, or that stand at a dead end.
 
-    Ahead of the ego each lane of its road keeps `PER_LANE`: more of them, waiting for the ego, would hold it up for ever.
+    Ahead of the ego each lane of its way keeps `PER_LANE`: more, waiting for the ego, would hold it up for ever.
     """
     c = math.cos(w.yaw[EGO])
     s = math.sin(w.yaw[EGO])
+    far_ahead = max(FORGET_AHEAD, w.bg_opposite_source + 20.0)
     for i in range(1, w.num_slots):
         if w.kind[i] == 0 or w.role[i] != _BACKGROUND:
             continue
@@ -243,22 +268,19 @@ def recycle(w, net):  # type: ignore[no-untyped-def]
         dy = w.y[i] - w.y[EGO]
         distance = math.hypot(dx, dy)
         along = dx * c + dy * s
-        if (along < 0.0 and distance > FORGET_BEHIND) or distance > FORGET_AHEAD:
+        if (along < 0.0 and distance > FORGET_BEHIND) or distance > far_ahead:
             remove_actor(w, i)
-        elif along > 0.0 and distance > 3.0 * w.bg_spawn_dist + 1.7 * w.speed[EGO] and is_surplus(w, net, i):
+        elif along > 0.0 and distance > CLEAR_OF_EGO and is_surplus(w, net, routes, i):
             remove_actor(w, i)
         elif distance > 50.0 and (w.waiting[i] > 90.0 or w.lane[i] < 0 or (w.plan[i, 1] < 0 and w.speed[i] < 0.5)):
             remove_actor(w, i)
 
 
 @kernel
-def is_surplus(w, net, i):  # type: ignore[no-untyped-def]
-    """True when `PER_LANE` background vehicles on i's lane of the ego's road are between the ego and i."""
+def is_surplus(w, net, routes, i):  # type: ignore[no-untyped-def]
+    """True when `PER_LANE` background vehicles on i's lane of the ego's way are between the ego and i."""
     lane = w.lane[i]
-    ego_lane = w.lane[EGO]
-    if lane < 0 or ego_lane < 0 or net.lane_road[lane] != net.lane_road[ego_lane]:
-        return False
-    if net.lane_id[lane] * net.lane_id[ego_lane] <= 0 or net.lane_junction[lane] >= 0:
+    if lane < 0 or not is_on_way(w, net, routes, lane):
         return False
     mine = math.hypot(w.x[i] - w.x[EGO], w.y[i] - w.y[EGO])
     c = math.cos(w.yaw[EGO])
@@ -272,6 +294,24 @@ def is_surplus(w, net, i):  # type: ignore[no-untyped-def]
                 if dx * c + dy * s > 0.0 and math.hypot(dx, dy) < mine:
                     between += 1
     return between >= PER_LANE
+
+
+@kernel
+def is_on_way(w, net, routes, lane):  # type: ignore[no-untyped-def]
+    """True for lanes of the ego's road, and of the one behind the next junction, that lead its way."""
+    ego_lane = w.lane[EGO]
+    if net.lane_junction[lane] >= 0:
+        return False
+    if ego_lane >= 0 and net.lane_road[lane] == net.lane_road[ego_lane]:
+        return net.lane_id[lane] * net.lane_id[ego_lane] > 0
+    k = w.bg_junction
+    if k < routes.crossing_first[w.route]:
+        return False
+    for e in range(routes.exit_first[k], routes.exit_first[k + 1]):
+        way_out = routes.exit_lane[e]
+        if net.lane_road[lane] == net.lane_road[way_out] and net.lane_id[lane] * net.lane_id[way_out] > 0:
+            return True
+    return False
 
 
 @kernel

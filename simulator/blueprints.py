@@ -157,7 +157,7 @@ def filter_blueprints(
     return np.array([i for i, b in enumerate(BLUEPRINTS) if fits(b)], dtype=np.int64)
 
 
-#: Cars that background traffic and flows draw from (BENCH2DRIVE.md 1.6 "car filter", 1.8).
+#: Cars that background traffic and flows draw from (docs/bench2drive.md 1.6 "car filter", 1.8).
 TRAFFIC_CARS = filter_blueprints(base_type="car", special_type="", has_lights=True)
 OBSTACLE_CARS = filter_blueprints(base_type="car", generation=2)
 EMERGENCY_VEHICLES = filter_blueprints(special_type="emergency")

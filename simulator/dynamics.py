@@ -1,6 +1,6 @@
 """How vehicles move: a kinematic bicycle calibrated to CARLA's Lincoln MKZ, and the same frame for everybody else.
 
-Constants are the published fit used by PDM-Lite, SimLingo and LEAD (20 Hz, from World on Rails; ENGINE.md 4). The raw
+Constants are the published fit used by PDM-Lite, SimLingo and LEAD (20 Hz, after World on Rails). The raw
 polynomials run away outside their data, so they are tabulated where they hold, made monotone in speed, and continued by
 drag above and by coasting below.
 """

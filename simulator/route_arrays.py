@@ -13,7 +13,7 @@ import numpy as np
 class RouteArrays(NamedTuple):
     """Packed arrays of R routes on one town."""
 
-    # the dense route as the leaderboard traces it (BENCH2DRIVE.md 1.2)
+    # the dense route as the leaderboard traces it (docs/bench2drive.md 1.2)
     trace_first: np.ndarray  # int32[R+1]
     trace_x: np.ndarray  # float64[N] metres
     trace_y: np.ndarray  # float64[N]

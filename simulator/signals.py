@@ -1,6 +1,6 @@
 """Traffic lights: groups cycle through their phases; scenarios may hold a group and set its lights.
 
-CARLA's rule (MAPS.md 3): one controller is one phase; a group runs its phases in order, each green, yellow, all red.
+CARLA's rule: one controller is one phase; a group runs its phases in order, each green, yellow, all red.
 """
 
 from __future__ import annotations

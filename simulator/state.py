@@ -171,7 +171,7 @@ WORLD = np.dtype(
         ("group_phase", np.int64, (MAX_GROUPS,)),
         ("group_time", np.float64, (MAX_GROUPS,)),  # s since the phase began
         ("group_frozen", np.int64, (MAX_GROUPS,)),  # 1: a scenario holds its lights
-        # background traffic: settings (BENCH2DRIVE.md 1.8) and commands (1.6)
+        # background traffic: settings (docs/bench2drive.md 1.8) and commands (1.6)
         ("bg_enabled", np.int64),
         ("bg_lane_changes", np.int64),  # 1: traffic changes lanes (Bench2Drive's never does)
         ("bg_spawn_dist", np.float64),  # m, pitch of vehicles on the ego's road

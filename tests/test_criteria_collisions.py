@@ -1,4 +1,4 @@
-"""CollisionTest: classes, what counts as the same collision, and the doubled test (BENCH2DRIVE.md 2.3)."""
+"""CollisionTest: classes, what counts as the same collision, and the doubled test (docs/bench2drive.md 2.3)."""
 
 from __future__ import annotations
 

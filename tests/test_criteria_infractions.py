@@ -1,4 +1,4 @@
-"""From the record to the official result: wording, order, status, scores (BENCH2DRIVE.md 2.3, 2.4, 3.1)."""
+"""From the record to the official result: wording, order, status, scores (docs/bench2drive.md 2.3, 2.4, 3.1)."""
 
 from __future__ import annotations
 

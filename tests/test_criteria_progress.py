@@ -1,4 +1,4 @@
-"""Criteria along the route: completion, min speed, deviation, blocked, caps and time-outs (BENCH2DRIVE.md 2.3)."""
+"""Criteria along the route: completion, min speed, deviation, blocked, caps and time-outs (docs/bench2drive.md 2.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Red lights, stop signs and emergency vehicles (BENCH2DRIVE.md 2.3)."""
+"""Red lights, stop signs and emergency vehicles (docs/bench2drive.md 2.3)."""
 
 from __future__ import annotations
 

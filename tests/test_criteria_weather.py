@@ -1,4 +1,4 @@
-"""Weather that follows the ego along its route, and headlights at night (BENCH2DRIVE.md 1.4)."""
+"""Weather that follows the ego along its route, and headlights at night (docs/bench2drive.md 1.4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each scenario type does, watched on its route of the smoke suite (BENCH2DRIVE.md 1.7)."""
+"""What each scenario type does, watched on its route of the smoke suite (docs/bench2drive.md 1.7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Walkers who cross the ego's way (BENCH2DRIVE.md 1.7 "Emergency braking")."""
+"""Walkers who cross the ego's way (docs/bench2drive.md 1.7 "Emergency braking")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vehicles that cut into the ego's lane (BENCH2DRIVE.md 1.7)."""
+"""Vehicles that cut into the ego's lane (docs/bench2drive.md 1.7)."""
 
 from __future__ import annotations
 

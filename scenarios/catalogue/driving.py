@@ -1,4 +1,4 @@
-"""Scenarios without actors of their own (BENCH2DRIVE.md 1.7)."""
+"""Scenarios without actors of their own (docs/bench2drive.md 1.7)."""
 
 from __future__ import annotations
 

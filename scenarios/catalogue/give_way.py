@@ -1,4 +1,4 @@
-"""Vehicles that the ego must make room for (BENCH2DRIVE.md 1.7 "Give way")."""
+"""Vehicles that the ego must make room for (docs/bench2drive.md 1.7 "Give way")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conflicts with other vehicles in a junction (BENCH2DRIVE.md 1.7)."""
+"""Conflicts with other vehicles in a junction (docs/bench2drive.md 1.7)."""
 
 from __future__ import annotations
 

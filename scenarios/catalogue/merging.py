@@ -1,4 +1,4 @@
-"""Merging into a stream of vehicles (BENCH2DRIVE.md 1.7 "Merging and crossing flows")."""
+"""Merging into a stream of vehicles (docs/bench2drive.md 1.7 "Merging and crossing flows")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Obstacles in the ego's lane: pass on the neighbour lane, or against the traffic (BENCH2DRIVE.md 1.7)."""
+"""Obstacles in the ego's lane: pass on the neighbour lane, or against the traffic (docs/bench2drive.md 1.7)."""
 
 from __future__ import annotations
 

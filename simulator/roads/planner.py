@@ -75,7 +75,7 @@ class TracedRoute:
 
     @property
     def length(self) -> float:
-        """Metres, rounded to 3 decimals: `meta.route_length` of the official result (BENCH2DRIVE.md 1.2)."""
+        """Metres, rounded to 3 decimals: `meta.route_length` of the official result (docs/bench2drive.md 1.2)."""
         return round(float(self.s[-1]), 3) if len(self) else 0.0
 
 
@@ -139,7 +139,7 @@ def trace_routes(
 
 
 def downsample(route: TracedRoute, max_distance: float = 50.0) -> np.ndarray:
-    """Indices of the points that the official evaluator hands to an agent (BENCH2DRIVE.md 4.1).
+    """Indices of the points that the official evaluator hands to an agent (docs/bench2drive.md 4.1).
 
     Kept are the first and the last point, lane changes, points where the option changes (unless right after a lane
     change), and points more than `max_distance` metres after the last kept one.

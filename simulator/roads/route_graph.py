@@ -1,4 +1,4 @@
-"""The lane graph of CARLA's `GlobalRoutePlanner`, restated, and the search in it (BENCH2DRIVE.md 1.2).
+"""The lane graph of CARLA's `GlobalRoutePlanner`, restated, and the search in it (docs/bench2drive.md 1.2).
 
 The official route length, every route percentage and the plan that an agent gets come from this planner, so its
 behaviour is followed to the point, oddities included. Works on a `carla.Map`, so it runs only in a child process.
