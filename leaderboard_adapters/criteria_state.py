@@ -45,7 +45,7 @@ ROUTE_TIMEOUT = INFRACTION_NAMES.index("route_timeout")
 
 
 class RouteEnd(IntEnum):
-    """What ended a route (docs/bench2drive.md 2.4): up to TIMED_OUT the official tree itself, from there on an exception."""
+    """What ended a route (docs/bench2drive.md 2.4): up to TIMED_OUT the official tree, from there on an exception."""
 
     RUNNING = 0
     COMPLETED = 1

@@ -1,4 +1,4 @@
-"""Weather along the route, and lights at night: the first two children of the official tree (docs/bench2drive.md 1.4, 2.1).
+"""Weather along the route and lights at night, which the official tree ticks first (docs/bench2drive.md 1.4, 2.1).
 
 Call them before the scenarios of a tick. The rules of interpolation and night are those of `scenarios/weather.py`, here
 as kernels.

@@ -1,7 +1,7 @@
 """From a CRITERIA record to the official words: infraction messages, status, scores, `RouteResult`.
 
-Wording and rounding are those of the official result files (docs/bench2drive.md 2.3). The entries of a list stand as the
-official code collects them: criterion after criterion, so that a scenario's own collision test follows the route's.
+Wording and rounding are those of the official result files (docs/bench2drive.md 2.3). The entries of a list stand as
+the official code collects them: criterion after criterion, so that a scenario's own collision test follows the route's.
 """
 
 from __future__ import annotations

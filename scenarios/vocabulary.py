@@ -16,7 +16,7 @@ from scenarios.opcodes import Op
 from simulator.blueprints import EMERGENCY_VEHICLES, OBSTACLE_CARS, TRAFFIC_CARS, WALKERS, blueprint_index
 from simulator.state import DriverFlag, LightState
 
-#: What members are drawn from (docs/bench2drive.md 1.6 "car filter"); a draw happens when the scenario's actors are spawned.
+#: What members are drawn from (docs/bench2drive.md 1.6); a draw happens when the scenario's actors are spawned.
 OBSTACLE_CAR: tuple[int, ...] = tuple(int(i) for i in OBSTACLE_CARS)
 FLOW_CAR: tuple[int, ...] = tuple(int(i) for i in TRAFFIC_CARS)
 EMERGENCY_VEHICLE: tuple[int, ...] = tuple(int(i) for i in EMERGENCY_VEHICLES)
@@ -457,7 +457,7 @@ class ReleaseLights:
         return [Instruction(Op.RELEASE_LIGHTS, (self.junction,))]
 
 
-# Commands to the background traffic (docs/bench2drive.md 1.6). The end of the scenario takes back none of them by itself.
+# Commands to the background traffic (docs/bench2drive.md 1.6). The end of the scenario takes none of them back.
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 A kernel that takes a named tuple of sixty arrays passes four hundred words at every call that is not inlined, and a
 call from Python unpacks sixty objects. A bundle is one pointer to a table of (address, shape); `bundle.field` inside
 a kernel reads one array from it. It costs nothing to pass, calls from Python take a microsecond, and kernels compile
-several times faster. The arrays are borrowed: they live as long as the bundle, and kernels do not count references to them.
+several times faster. The arrays are borrowed: they live as long as the bundle, and kernels count no references to them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Background traffic around the ego, populated and recycled as Bench2Drive's background activity (docs/bench2drive.md 1.8).
+"""Background traffic around the ego, as Bench2Drive's background activity (docs/bench2drive.md 1.8).
 
 * own road: two vehicles ahead and two behind in each same-direction lane, a source behind the ego
 * ahead of the ego speeds follow the distance to it, so that its company neither runs away nor falls behind

@@ -1,7 +1,7 @@
 """Lane changes of traffic: MOBIL (Kesting et al. 2007), where the markings allow them.
 
-Bench2Drive's background traffic never changes lanes; `w.bg_lane_changes` turns it on for livelier worlds. A vehicle that
-changes belongs to its new lane at once, with the old lane's distance as its offset, and steers over from there.
+Bench2Drive's background traffic never changes lanes; `w.bg_lane_changes` turns it on for livelier worlds. A vehicle
+that changes belongs to its new lane at once, with the old lane's distance as its offset, and steers over from there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""OutsideRouteLanesTest: off the road, against the traffic, and the share of the driven way (docs/bench2drive.md 2.3)."""
+"""OutsideRouteLanesTest: off the road, against the traffic, share of the driven way (docs/bench2drive.md 2.3)."""
 
 from __future__ import annotations
 

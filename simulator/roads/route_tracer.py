@@ -1,4 +1,4 @@
-"""From positions to the points of a route, on CARLA's lane graph (docs/bench2drive.md 1.2). Runs only in a child process."""
+"""From positions to the points of a route on CARLA's lane graph (docs/bench2drive.md 1.2). Runs in a child process."""
 
 from __future__ import annotations
 
