@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 
 from simulator.actors import is_free, remove_actor, set_speed, spawn_actor
-from simulator.background_commands import is_closed
+from simulator.background_commands import is_closed, same_road_lane
 from simulator.blueprints import HALF_SIZE, TRAFFIC_CARS
 from simulator.draws import choose, uniform
 from simulator.drivers import COMFORT_BRAKE, LOOK_AHEAD, STANDSTILL_GAP, leader_on_plan
@@ -64,6 +64,8 @@ def spawn_background(w, net, lane, s, speed, flags):  # type: ignore[no-untyped-
     x, y, z, yaw = lane_pose(net, lane, s)
     if math.hypot(x - w.x[EGO], y - w.y[EGO]) < CLEAR_OF_EGO and w.tick > 0:
         return -1
+    if w.bg_max_speed > 0.0:
+        speed = min(speed, w.bg_max_speed)
     blueprint = _CARS[choose(w, len(_CARS))]
     if not is_free(w, x, y, yaw, _SIZE[blueprint, 0], _SIZE[blueprint, 1], 4.0):
         return -1
@@ -365,7 +367,9 @@ def feed_oncoming(w, net, routes, ahead):  # type: ignore[no-untyped-def]
         s = min(max((1.0 - share) * net.lane_length[opposite], 0.0), net.lane_length[opposite])
         nearest = 1e9
         for i in range(1, w.num_slots):
-            if w.kind[i] != 0 and w.role[i] == _BACKGROUND and w.lane[i] == opposite:
+            if w.kind[i] == 0 or w.role[i] != _BACKGROUND or w.lane[i] < 0:
+                continue
+            if same_road_lane(net, w.lane[i], opposite):
                 nearest = min(nearest, math.hypot(w.x[i] - x, w.y[i] - y))
         if nearest > w.bg_opposite_dist:
             spawn_background(

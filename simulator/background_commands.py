@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from simulator.actors import is_free, remove_actor
 from simulator.kernel import kernel
 from simulator.roads.queries import advance
-from simulator.state import EGO, MAX_MARKS, Role
+from simulator.state import EGO, MAX_ACTORS, MAX_MARKS, Role
 from simulator.tracking import stand_on_lane
 
 _BACKGROUND = int(Role.BACKGROUND)
@@ -94,24 +96,6 @@ def is_closed(w, net, lane):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def reopen_lane(w, net, routes, lanes_to_the_right):  # type: ignore[no-untyped-def]
-    """ReAddRoadLane: background traffic may use again the lane k lanes to the right of the ego's (negative: left)."""
-    lane = w.lane[EGO]
-    for _ in range(abs(lanes_to_the_right)):
-        if lane < 0:
-            return
-        lane = net.lane_right[lane] if lanes_to_the_right > 0 else net.lane_left[lane]
-    if lane < 0:
-        return
-    kept = 0
-    for k in range(w.num_closed):
-        if not same_road_lane(net, w.closed_lane[k], lane):
-            w.closed_lane[kept] = w.closed_lane[k]
-            kept += 1
-    w.num_closed = kept
-
-
-@kernel
 def clear_junction(w, net, junction):  # type: ignore[no-untyped-def]
     """Take background vehicles out of a junction, and keep later ones from entering it."""
     for i in range(1, w.num_slots):
@@ -147,18 +131,6 @@ def clear_ego_entry(w, net, routes):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def close_entry(w, net, lane):  # type: ignore[no-untyped-def]
-    """Remove a junction entry lane: its background vehicles go, none come."""
-    close_lane(w, net, lane)
-
-
-@kernel
-def close_exit(w, net, lane):  # type: ignore[no-untyped-def]
-    """Remove a junction exit lane: its background vehicles go, none come."""
-    close_lane(w, net, lane)
-
-
-@kernel
 def extend_exit(w, net, routes, space):  # type: ignore[no-untyped-def]
     """Extend the space behind the route's next junction exit: vehicles there move forward by `space` metres."""
     r = w.route
@@ -169,6 +141,7 @@ def extend_exit(w, net, routes, space):  # type: ignore[no-untyped-def]
             break
     if crossing < 0:
         return
+    moved = np.zeros(MAX_ACTORS, np.bool_)
     for i in range(1, w.num_slots):
         if w.kind[i] == 0 or w.role[i] != _BACKGROUND or w.lane[i] < 0:
             continue
@@ -178,9 +151,11 @@ def extend_exit(w, net, routes, space):  # type: ignore[no-untyped-def]
                 for q in range(w.plan.shape[1]):
                     w.plan[i, q] = -1
                 stand_on_lane(w, net, i, lane, s)
-                if not is_free_except(w, i):
-                    remove_actor(w, i)
+                moved[i] = True
                 break
+    for i in range(w.num_slots - 1, 0, -1):
+        if moved[i] and not is_free_except(w, i):
+            remove_actor(w, i)
 
 
 @kernel
