@@ -8,8 +8,9 @@ One tick of it:
 | 2 | which line: the route's path, past an obstacle, out of somebody's way | `agents.expert_passing` |
 | 3 | which stretches of the line are taken, when | `agents.expert_space` |
 | 4 | halts: lights, stop signs, blocked junctions | `agents.expert_rules` |
-| 5 | speed: caps, following, the search for a profile that meets nobody | `agents.expert_speed` |
-| 6 | steering along the line, pedals | `agents.path_control` |
+| 5 | gaps in crossing and merging traffic | `agents.expert_gaps` |
+| 6 | speed: caps, following, the search for a profile that meets nobody | `agents.expert_speed` |
+| 7 | steering along the line, pedals | `agents.path_control` |
 
 Its memory is one EXPERT record a world, so that it can be copied with the world.
 """
@@ -22,6 +23,7 @@ import numpy as np
 
 from agents.base import Agent
 from agents.expert_forecast import find_near, forecast_near
+from agents.expert_gaps import rush, take_gap
 from agents.expert_memory import LONG_STEPS, STEPS, empty_memory, new_sheet
 from agents.expert_passing import pass_obstacles, watch_standing
 from agents.expert_path import line_curvature, offset_at, path_pose, prepare_coarse
@@ -56,7 +58,11 @@ def drive(w, e, net, routes, sheet, wrong_way_ok, control):  # type: ignore[no-u
         lay_out(w, e, routes, sheet, False, STEPS)
     set_caps(w, e, net, routes, sheet, False)
     wanted = wanted_acceleration(w, e, sheet)
-    chosen = safe_acceleration(sheet, w.path_s, speed, wanted)
+    take_gap(w, e, net, routes, sheet, wanted)
+    if e.rushing == 1:
+        chosen = rush(w, sheet)
+    else:
+        chosen = safe_acceleration(sheet, w.path_s, speed, min(wanted, wanted_acceleration(w, e, sheet)))
     acceleration = smooth(w, e, chosen)
     throttle, brake = pedals(speed, acceleration)
     if speed < 0.3 and acceleration < 0.05:

@@ -20,7 +20,7 @@ COARSE_STRIDE = 8  # path points between them
 MAX_BUSY = 24  # blocked stretches of the path in one forecast step
 
 #: Manoeuvres that move the ego off its path.
-KEEP_LANE, PASS, MAKE_WAY = 0, 1, 2
+KEEP_LANE, PASS, MAKE_WAY, LATE_TURN = 0, 1, 2, 3
 
 #: One record a world; all zero but for -1 ids at the start of an episode (`empty_memory`).
 EXPERT = np.dtype(
@@ -37,6 +37,7 @@ EXPERT = np.dtype(
         ("blocked", np.float64),  # s behind an obstacle
         ("wait_offset", np.float64),  # m, place beside the path at which the ego waits to pass it
         ("acceleration", np.float64),  # m/s2 commanded last
+        ("rushing", np.int8),  # 1: on its way through a gap
         ("still", np.float64),  # s the ego has stood
         ("at_line", np.float64),  # s the ego has stood at a blocked junction
         ("stop_sign", np.int32),  # sign that has been obeyed, -1 none
@@ -80,6 +81,7 @@ class Sheet(NamedTuple):
     busy_keep: np.ndarray  # float64[T, MAX_BUSY] m to keep at standstill; negative for those that one does not follow
     busy_speed: np.ndarray  # float64[T, MAX_BUSY] m/s along the path
     cap: np.ndarray  # float64[CAPS] m/s allowed at cap_start + k * CAP_METRES
+    pace: np.ndarray  # float64[CAPS] metres of path per metre driven there: less than 1 on the outside of a bend
     cap_start: np.ndarray  # float64[1] m
     coarse_x: np.ndarray  # float64[COARSE] m
     coarse_y: np.ndarray  # float64[COARSE]
@@ -114,6 +116,7 @@ def new_sheet() -> Sheet:
         busy_keep=np.zeros((t, m)),
         busy_speed=np.zeros((t, m)),
         cap=np.zeros(CAPS),
+        pace=np.ones(CAPS),
         cap_start=np.zeros(1),
         coarse_x=np.zeros(COARSE),
         coarse_y=np.zeros(COARSE),

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 
-from agents.expert_memory import KEEP_LANE, LONG_STEPS, MAKE_WAY, PASS
-from agents.expert_path import profile_at
+from agents.expert_memory import KEEP_LANE, LATE_TURN, LONG_STEPS, MAKE_WAY, PASS
+from agents.expert_path import glide_to, profile_at, take_trial
 from agents.expert_space import ROOM_TO_TURN_OUT, lay_out
 from agents.expert_speed import PASS_ACCELERATION, roll, set_caps
 from simulator.blueprints import Kind
@@ -237,30 +237,6 @@ def trial_passes(w, e, net, routes, sheet, until, way):  # type: ignore[no-untyp
 
 
 @kernel
-def glide_to(w, e, offset, length):  # type: ignore[no-untyped-def]
-    """Make the profile lead from here to `offset` within `length` metres, and stay there."""
-    now, slope, second = profile_at(e.knot_s, e.knot_d, e.num_knots, e.first_slope, w.path_s)
-    e.knot_s[0] = w.path_s
-    e.knot_d[0] = now
-    e.knot_s[1] = w.path_s + length
-    e.knot_d[1] = offset
-    e.num_knots = 2
-    e.first_slope = slope
-
-
-@kernel
-def take_trial(e, sheet, until, way):  # type: ignore[no-untyped-def]
-    """The trial becomes the profile in use."""
-    for k in range(sheet.trial_count[0]):
-        e.knot_s[k] = sheet.trial_s[k]
-        e.knot_d[k] = sheet.trial_d[k]
-    e.num_knots = sheet.trial_count[0]
-    e.first_slope = sheet.trial_slope[0]
-    e.manoeuvre = PASS
-    e.pass_until = until
-
-
-@kernel
 def go_on_passing(w, e, sheet, blocked):  # type: ignore[no-untyped-def]
     """A pass that has begun: move its return with obstacles that move, end it, give it up when stuck before the obstacle."""
     cluster = sheet.cluster
@@ -285,7 +261,7 @@ def go_on_passing(w, e, sheet, blocked):  # type: ignore[no-untyped-def]
 @kernel
 def pass_obstacles(w, e, net, routes, sheet, wrong_way_ok):  # type: ignore[no-untyped-def]
     """Begin, adapt or end a pass. Returns True when trials have overwritten what the sheet says of the line in use."""
-    if e.manoeuvre == MAKE_WAY:
+    if e.manoeuvre == MAKE_WAY or e.manoeuvre == LATE_TURN:
         return False
     cluster = sheet.cluster
     blocked = find_cluster(w, e, sheet, cluster)
@@ -316,7 +292,9 @@ def pass_obstacles(w, e, net, routes, sheet, wrong_way_ok):  # type: ignore[no-u
                 aside = side
             until = plan_pass(w, e, sheet, cluster, offset)
             if trial_passes(w, e, net, routes, sheet, until, way):
-                take_trial(e, sheet, until, way)
+                take_trial(e, sheet)
+                e.manoeuvre = PASS
+                e.pass_until = until
                 return True
     # wait behind it, a little to the side on which it will be passed
     e.manoeuvre = KEEP_LANE

@@ -54,6 +54,28 @@ def line_at(e, sheet, trial, s, here):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def glide_to(w, e, offset, length):  # type: ignore[no-untyped-def]
+    """Make the profile lead from here to `offset` within `length` metres, and stay there."""
+    now, slope, second = profile_at(e.knot_s, e.knot_d, e.num_knots, e.first_slope, w.path_s)
+    e.knot_s[0] = w.path_s
+    e.knot_d[0] = now
+    e.knot_s[1] = w.path_s + length
+    e.knot_d[1] = offset
+    e.num_knots = 2
+    e.first_slope = slope
+
+
+@kernel
+def take_trial(e, sheet):  # type: ignore[no-untyped-def]
+    """The trial becomes the profile in use."""
+    for k in range(sheet.trial_count[0]):
+        e.knot_s[k] = sheet.trial_s[k]
+        e.knot_d[k] = sheet.trial_d[k]
+    e.num_knots = sheet.trial_count[0]
+    e.first_slope = sheet.trial_slope[0]
+
+
+@kernel
 def path_pose(routes, route, s):  # type: ignore[no-untyped-def]
     """Pose on the path at `s` metres: x, y, yaw, curvature. Straight on beyond its end."""
     first = routes.path_first[route]

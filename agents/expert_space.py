@@ -87,10 +87,10 @@ def clip_to_strip(half_length, half_width, turn, low, high):  # type: ignore[no-
 
 @kernel
 def side_margin(w, j, turn, moving):  # type: ignore[no-untyped-def]
-    """Metres to keep beside an actor."""
+    """Metres to keep beside an actor; less where it follows a script and is easily foreseen."""
     if w.kind[j] == _WALKER or w.kind[j] == _BICYCLE:
         return 0.5 if moving else 0.35
-    if not moving:
+    if not moving or w.behaviour[j] == _TRACK:
         return 0.25
     if math.cos(turn) < -0.5:
         return 0.3
@@ -170,17 +170,21 @@ def stretch_standing(w, e, routes, sheet, trial, n, side, ends):  # type: ignore
 def lay_out(w, e, routes, sheet, trial, steps):  # type: ignore[no-untyped-def]
     """Blocked stretches of all listed actors on the line in use (or on trial), steps 0..steps-1, then `gather` them."""
     here = w.path_s
-    hurry = 0.5 if e.still > 25.0 else 1.0  # who has waited long takes less room
+    slim = 0.5 if e.still > 25.0 else 1.0  # who has waited long takes less room
+    if e.rushing == 1 and not trial:
+        slim = 0.4  # a gap that has been taken is given up only for a real conflict
     for n in range(sheet.count[0]):
         j = sheet.slot[n]
         moving = sheet.fixed[n] == 0
-        side = side_margin(w, j, sheet.turn[n, 0], moving) * hurry
-        ends = 0.6 if moving else 0.3
+        side = side_margin(w, j, sheet.turn[n, 0], moving) * slim
+        ends = slim * (0.6 if moving and w.behaviour[j] != _TRACK else 0.3)
         sheet.keep[n] = ROOM_TO_TURN_OUT if sheet.obstacle[n] == 3 and e.manoeuvre == KEEP_LANE else 2.0
         if not moving:
             low, high = stretch_standing(w, e, routes, sheet, trial, n, side, ends)
             if low < here < high:  # squeezed in already: what is left must do
                 low, high = stretch_standing(w, e, routes, sheet, trial, n, 0.03, -0.45)
+                if low < here < high and sheet.s[n, 0] < here + 0.5:
+                    low, high = _EMPTY_LOW, _EMPTY_HIGH
             for k in range(steps):
                 sheet.low[n, k] = low
                 sheet.high[n, k] = high
@@ -189,10 +193,16 @@ def lay_out(w, e, routes, sheet, trial, steps):  # type: ignore[no-untyped-def]
         if low < here < high:
             side = 0.05
             ends = 0.1
+            low, high = stretch_moving(w, e, routes, sheet, trial, n, 0, side, ends)
+            if low < here < high and sheet.s[n, 0] < here + 0.5:  # it touches the ego from behind: away from it
+                for k in range(steps):
+                    sheet.low[n, k] = _EMPTY_LOW
+                    sheet.high[n, k] = _EMPTY_HIGH
+                continue
         for k in range(steps):
             sheet.low[n, k], sheet.high[n, k] = stretch_moving(w, e, routes, sheet, trial, n, k, side, ends)
     judge_followers(w, e, sheet, trial)
-    gather(w, sheet, steps)
+    gather(w, sheet, steps, e.rushing == 1 and not trial)
 
 
 @kernel
@@ -230,8 +240,11 @@ def judge_followers(w, e, sheet, trial):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def gather(w, sheet, steps):  # type: ignore[no-untyped-def]
-    """Per step, the stretches that are taken then or nearly then: crossing traffic 0.25 s before to 0.5 s after."""
+def gather(w, sheet, steps, exact):  # type: ignore[no-untyped-def]
+    """Per step, the stretches that are taken then or nearly then: crossing traffic 0.25 s before to 0.5 s after.
+
+    Oncoming traffic gets 0.5 s before and 1 s after. `exact`: no margins in time.
+    """
     for k in range(steps):
         sheet.busy_count[k] = 0
     for n in range(sheet.count[0]):
@@ -242,16 +255,20 @@ def gather(w, sheet, steps):  # type: ignore[no-untyped-def]
                 for k in range(steps):
                     add_busy(sheet, k, sheet.low[n, 0], sheet.high[n, 0], sheet.keep[n], 0.0)
             continue
+        scripted = w.behaviour[sheet.slot[n]] == _TRACK  # what follows a script is easily foreseen
         for k in range(steps):
             facing = math.cos(sheet.turn[n, k])
             before = 0
             after = 1
-            if facing < -0.5:
+            if facing < -0.97 or (facing < -0.5 and not scripted):
                 before = 2
                 after = 4
             elif facing < 0.7:
-                before = 1
-                after = 2
+                before = 0 if scripted else 1
+                after = 1 if scripted else 2
+            if exact:
+                before = 0
+                after = 0
             low = _EMPTY_LOW
             high = _EMPTY_HIGH
             for q in range(max(k - before, 0), min(k + after, steps - 1) + 1):
