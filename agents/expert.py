@@ -5,7 +5,7 @@ One tick of it:
 | order | what | where |
 |---|---|---|
 | 1 | who is near, and where they will be | `agents.expert_forecast` |
-| 2 | which line: the route's path, past an obstacle, out of somebody's way | `agents.expert_passing` |
+| 2 | which line: the route's path, past an obstacle, aside for a siren | `agents.expert_passing`, `agents.expert_make_way` |
 | 3 | which stretches of the line are taken, when | `agents.expert_space` |
 | 4 | halts: lights, stop signs, blocked junctions | `agents.expert_rules` |
 | 5 | gaps in crossing and merging traffic | `agents.expert_gaps` |
@@ -24,6 +24,7 @@ import numpy as np
 from agents.base import Agent
 from agents.expert_forecast import find_near, forecast_near
 from agents.expert_gaps import rush, take_gap
+from agents.expert_make_way import make_way
 from agents.expert_memory import LONG_STEPS, STEPS, empty_memory, new_sheet
 from agents.expert_passing import pass_obstacles, watch_standing
 from agents.expert_path import line_curvature, offset_at, path_pose, prepare_coarse
@@ -54,7 +55,8 @@ def drive(w, e, net, routes, sheet, wrong_way_ok, control):  # type: ignore[no-u
     watch_standing(w, e)
     lay_out(w, e, routes, sheet, False, STEPS)
     find_halts(w, e, net, routes, sheet)
-    if pass_obstacles(w, e, net, routes, sheet, wrong_way_ok):
+    tried = make_way(w, e, net, routes, sheet)
+    if pass_obstacles(w, e, net, routes, sheet, wrong_way_ok) or tried:
         lay_out(w, e, routes, sheet, False, STEPS)
     set_caps(w, e, net, routes, sheet, False)
     wanted = wanted_acceleration(w, e, sheet)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from agents.expert_memory import KEEP_LANE, LATE_TURN, LONG_STEPS, MAKE_WAY, PASS
-from agents.expert_path import glide_to, profile_at, take_trial
+from agents.expert_path import glide_to, lane_there, profile_at, take_trial
 from agents.expert_space import ROOM_TO_TURN_OUT, lay_out
 from agents.expert_speed import PASS_ACCELERATION, roll, set_caps
 from simulator.blueprints import Kind
@@ -147,15 +147,6 @@ def find_cluster(w, e, sheet, cluster):  # type: ignore[no-untyped-def]
             sheet.obstacle[n] = 3
             grown = True
     return True
-
-
-@kernel
-def lane_there(routes, route, s):  # type: ignore[no-untyped-def]
-    """Lane of the path at `s`, and metres along it."""
-    first = routes.path_first[route]
-    last = routes.path_first[route + 1] - 1
-    p = min(max(first + int(s / routes.path_step[route]), first), last)
-    return routes.path_lane[p], routes.path_lane_s[p]
 
 
 @kernel

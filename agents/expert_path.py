@@ -99,6 +99,15 @@ def path_pose(routes, route, s):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def lane_there(routes, route, s):  # type: ignore[no-untyped-def]
+    """Lane of the path at `s`, and metres along it."""
+    first = routes.path_first[route]
+    last = routes.path_first[route + 1] - 1
+    p = min(max(first + int(s / routes.path_step[route]), first), last)
+    return routes.path_lane[p], routes.path_lane_s[p]
+
+
+@kernel
 def body_pose(routes, route, s, d, slope, second):  # type: ignore[no-untyped-def]
     """Box centre and heading (x, y, yaw) of an ego that tracks the line at `s` with offset `d`.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from agents.expert_memory import CAP_METRES, CAPS, KEEP_LANE, PASS, STEP_SECONDS, STEPS
+from agents.expert_memory import CAP_METRES, CAPS, KEEP_LANE, MAKE_WAY, PASS, STEP_SECONDS, STEPS
 from agents.expert_path import line_at, line_curvature, path_pose
 from simulator.kernel import kernel
 from simulator.state import EGO, TICK_SECONDS
@@ -21,6 +21,7 @@ COMFORT_BRAKE = 2.0  # m/s2 towards caps
 MAX_ACCELERATION = 2.2  # m/s2
 PASS_ACCELERATION = 3.5  # m/s2, beside an obstacle
 HURRY_ACCELERATION = 4.5  # m/s2, through a gap or out of somebody's way
+SLOW = 0.6  # times the cap, while somebody with a siren passes
 HASTE = 1.25  # times the caps, when in a hurry
 HEADWAY = 0.9  # s
 STANDSTILL = 2.0  # m
@@ -94,7 +95,9 @@ def wanted_acceleration(w, e, sheet):  # type: ignore[no-untyped-def]
     speed = w.speed[EGO]
     cap = cap_at(sheet, s + 0.15 * speed)
     most = PASS_ACCELERATION if e.manoeuvre == PASS else MAX_ACCELERATION
-    acceleration = min(max((cap - speed) / 0.5, -4.5), most)
+    if e.manoeuvre == MAKE_WAY and e.knot_d[e.num_knots - 1] != 0.0:
+        cap *= SLOW
+    acceleration = min(max((cap - speed) / 0.5, -4.5 if e.manoeuvre != MAKE_WAY else -2.5), most)
     for m in range(sheet.busy_count[0]):
         if sheet.busy_keep[0, m] >= 0.0 and sheet.busy_low[0, m] >= s - 0.5 and sheet.busy_low[0, m] < s + 80.0:
             gap = sheet.busy_low[0, m] - s
