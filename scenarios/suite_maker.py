@@ -23,6 +23,7 @@ from scenarios.lane_points import LanePoint
 from scenarios.route import Location, Route, ScenarioSpec, TriggerPoint, WeatherKeyframe
 from scenarios.route_file import write_routes
 from scenarios.suite_recipes import RECIPES, Draft, Recipe
+from scenarios.suite_recipes_more import ALL_RECIPES
 from scenarios.tracks import Stretch
 from scenarios.weather import WEATHER_CASES
 from simulator.errors import RouteError, ScenarioError
@@ -73,9 +74,9 @@ def make_suite(
     weather = _shuffled(list(WEATHER_CASES), _draws(seed, "weather"))
     routes: list[Route] = []
     for kind in types:
-        if kind not in RECIPES:
-            raise ScenarioError(f"no recipe for scenario type '{kind}'; there are: {', '.join(RECIPES)}")
-        for draft in _chosen(network, kind, RECIPES[kind], per_type, seed):
+        if kind not in ALL_RECIPES:
+            raise ScenarioError(f"no recipe for scenario type '{kind}'; there are: {', '.join(ALL_RECIPES)}")
+        for draft in _chosen(network, kind, ALL_RECIPES[kind], per_type, seed):
             case = weather[len(routes) % len(weather)]
             routes.append(_route(network.town, kind, draft, str(first_id + len(routes)), case))
     return routes

@@ -73,7 +73,7 @@ def _movement_key(start: LanePoint) -> tuple[int, ...]:
 # Along a road
 
 
-def _along(
+def along(
     fits: Callable[[LanePoint, LanePoint], bool],
     free: float,
     length: tuple[float, float],
@@ -98,49 +98,49 @@ def _along(
     return Recipe(_lane_starts, draft, _road_key)
 
 
-def _can_pass_on_left(trigger: LanePoint, event: LanePoint) -> bool:
-    return all(_is_driving(p.to_the("left")) for p in (trigger, event, event.ahead(30.0)))
+def can_pass_on_left(trigger: LanePoint, event: LanePoint) -> bool:
+    return all(is_driving(p.to_the("left")) for p in (trigger, event, event.ahead(30.0)))
 
 
-def _can_pass_against_traffic(trigger: LanePoint, event: LanePoint) -> bool:
+def can_pass_against_traffic(trigger: LanePoint, event: LanePoint) -> bool:
     """One lane a side, passing allowed by the markings, oncoming traffic with room to come from."""
     net = event.net
     marks = net.point_change[net.lane_first[event.lane] : net.lane_first[event.lane + 1]]
     opposite = event.opposite()
-    alone = all(net.lane_left[p.lane] < 0 and not _is_driving(p.to_the("right")) for p in (trigger, event))
+    alone = all(net.lane_left[p.lane] < 0 and not is_driving(p.to_the("right")) for p in (trigger, event))
     return alone and opposite is not None and bool(np.any(marks & 2)) and opposite.walk_back(60.0).s >= 0.0
 
 
 def _has_sidewalk(trigger: LanePoint, event: LanePoint) -> bool:
     sidewalk, found = event.outward("right", LaneType.SIDEWALK)
-    return found and _lateral(event, sidewalk) < _SIDE_LIMIT
+    return found and lateral(event, sidewalk) < _SIDE_LIMIT
 
 
-def _has_parking(trigger: LanePoint, event: LanePoint) -> bool:
-    return all(_is_type(trigger.ahead(m).to_the("right"), LaneType.PARKING) for m in (20.0, 28.0, 35.0, 50.0))
+def has_parking(trigger: LanePoint, event: LanePoint) -> bool:
+    return all(is_type(trigger.ahead(m).to_the("right"), LaneType.PARKING) for m in (20.0, 28.0, 35.0, 50.0))
 
 
 def _can_make_room(trigger: LanePoint, event: LanePoint) -> bool:
-    beside = [_is_driving(p.to_the(side)) for p in (trigger, event, event.ahead(20.0)) for side in ("left", "right")]
+    beside = [is_driving(p.to_the(side)) for p in (trigger, event, event.ahead(20.0)) for side in ("left", "right")]
     return (all(beside[::2]) or all(beside[1::2])) and trigger.way_from_junction() > 45.0
 
 
-def _is_driving(point: LanePoint | None) -> bool:
-    return _is_type(point, LaneType.DRIVING)
+def is_driving(point: LanePoint | None) -> bool:
+    return is_type(point, LaneType.DRIVING)
 
 
-def _is_type(point: LanePoint | None, kind: LaneType) -> bool:
+def is_type(point: LanePoint | None, kind: LaneType) -> bool:
     return point is not None and point.type == kind
 
 
-def _lateral(a: LanePoint, b: LanePoint) -> float:
+def lateral(a: LanePoint, b: LanePoint) -> float:
     return math.hypot(a.place.x - b.place.x, a.place.y - b.place.y)
 
 
 # Through a junction
 
 
-def _through(
+def through(
     fits: Callable[[LanePoint], bool],
     approach: float,
     beyond: tuple[float, float],
@@ -179,19 +179,19 @@ def _through(
     return Recipe(_movements, draft, _movement_key, check)
 
 
-def _entry(lane: LanePoint) -> LanePoint:
+def entry_of(lane: LanePoint) -> LanePoint:
     net = lane.net
     before = int(net.pred_lane[net.pred_first[lane.lane]])
     return LanePoint(net, before, float(net.lane_length[before]))
 
 
-def _turn(lane: LanePoint) -> float:
+def turn_of(lane: LanePoint) -> float:
     return math.degrees(heading_change(lane.net, lane.lane))
 
 
-def _from_angle(lane: LanePoint, low: float, high: float) -> bool:
+def from_angle(lane: LanePoint, low: float, high: float) -> bool:
     """Another road enters the junction at this angle to the ego's entry, and can go straight on."""
-    net, entry = lane.net, _entry(lane)
+    net, entry = lane.net, entry_of(lane)
     for other in junction_entries(net, int(net.lane_junction[lane.lane])):
         end = LanePoint(net, other, float(net.lane_length[other]))
         if net.lane_road[other] == net.lane_road[entry.lane] or end.way_from_junction() < 30.0:
@@ -202,34 +202,34 @@ def _from_angle(lane: LanePoint, low: float, high: float) -> bool:
     return False
 
 
-def _is_signalled(lane: LanePoint) -> bool:
+def is_signalled(lane: LanePoint) -> bool:
     return int(lane.net.lane_light[lane.lane]) >= 0
 
 
-def _left_across_traffic(lane: LanePoint) -> bool:
-    return _is_signalled(lane) and _turn(lane) < -50.0 and _from_angle(lane, 150.0, 210.0)
+def left_across_traffic(lane: LanePoint) -> bool:
+    return is_signalled(lane) and turn_of(lane) < -50.0 and from_angle(lane, 150.0, 210.0)
 
 
-_SIDES = {"left": (60.0, 120.0), "opposite": (150.0, 210.0), "right": (240.0, 300.0)}
+SIDES = {"left": (60.0, 120.0), "opposite": (150.0, 210.0), "right": (240.0, 300.0)}
 
 
 def _crossed_by_red_runner(lane: LanePoint) -> bool:
-    return _is_signalled(lane) and any(_from_angle(lane, *angles) for angles in _SIDES.values())
+    return is_signalled(lane) and any(from_angle(lane, *angles) for angles in SIDES.values())
 
 
 def _has_walkers_at_entry(lane: LanePoint) -> bool:
-    entry = _entry(lane)
+    entry = entry_of(lane)
     sidewalk, found = entry.outward("right", LaneType.SIDEWALK)
-    return found and _lateral(entry, sidewalk) < _SIDE_LIMIT
+    return found and lateral(entry, sidewalk) < _SIDE_LIMIT
 
 
 def _enters_flow(lane: LanePoint) -> bool:
-    return not _is_signalled(lane) and abs(_turn(lane)) > 20.0 and _main_entry(lane) is not None
+    return not is_signalled(lane) and abs(turn_of(lane)) > 20.0 and main_entry(lane) is not None
 
 
-def _main_entry(lane: LanePoint) -> LanePoint | None:
+def main_entry(lane: LanePoint) -> LanePoint | None:
     """The end of a lane of another road that goes straight on into the lane by which the ego leaves."""
-    net, own_road = lane.net, lane.net.lane_road[_entry(lane).lane]
+    net, own_road = lane.net, lane.net.lane_road[entry_of(lane).lane]
     target = straightest(net, lane.lane)
     for other in junction_entries(net, int(net.lane_junction[lane.lane])):
         end = LanePoint(net, other, float(net.lane_length[other]))
@@ -244,82 +244,82 @@ def _main_entry(lane: LanePoint) -> LanePoint | None:
 # Parameters, from the ranges of docs/bench2drive.md 1.5
 
 
-def _value(number: float) -> dict[str, str]:
+def value(number: float) -> dict[str, str]:
     return {"value": f"{number:g}"}
 
 
-def _whole(draws: Draws, low: int, high: int) -> int:
+def whole(draws: Draws, low: int, high: int) -> int:
     return int(draws.integers(low, high + 1))
 
 
-def _interval(draws: Draws, low: tuple[int, int], high: tuple[int, int]) -> dict[str, str]:
-    return {"from": str(_whole(draws, *low)), "to": str(_whole(draws, *high))}
+def interval(draws: Draws, low: tuple[int, int], high: tuple[int, int]) -> dict[str, str]:
+    return {"from": str(whole(draws, *low)), "to": str(whole(draws, *high))}
 
 
-def _location(point: LanePoint) -> dict[str, str]:
+def location(point: LanePoint) -> dict[str, str]:
     return {axis: str(round(v, 1) + 0.0) for axis, v in zip("xyz", point.place[:3], strict=True)}
 
 
-def _obstacle(draws: Draws) -> Parameters:
+def obstacle(draws: Draws) -> Parameters:
     return {
-        "distance": _value(_whole(draws, 40, 44)),
+        "distance": value(whole(draws, 40, 44)),
         "direction": {"value": "right"},
-        "speed": _value(_whole(draws, 40, 59)),
+        "speed": value(whole(draws, 40, 59)),
     }
 
 
-def _two_ways(draws: Draws) -> Parameters:
-    return {"distance": _value(_whole(draws, 40, 44)), "frequency": _interval(draws, (32, 63), (109, 184))}
+def two_ways(draws: Draws) -> Parameters:
+    return {"distance": value(whole(draws, 40, 44)), "frequency": interval(draws, (32, 63), (109, 184))}
 
 
 def _walker(draws: Draws) -> Parameters:
-    prop = ("advertisement", "container")[_whole(draws, 0, 1)]
+    prop = ("advertisement", "container")[whole(draws, 0, 1)]
     return {
-        "distance": _value(_whole(draws, 40, 50)),
+        "distance": value(whole(draws, 40, 50)),
         "direction": {"value": "right"},
         "blocker_model": {"value": f"static.prop.{prop}"},
-        "crossing_angle": _value(_whole(draws, 0, 11)),
+        "crossing_angle": value(whole(draws, 0, 11)),
     }
 
 
-def _left_turn(lane: LanePoint, leaving: LanePoint, draws: Draws) -> Parameters:
+def left_turn(lane: LanePoint, leaving: LanePoint, draws: Draws) -> Parameters:
     return {
-        "flow_speed": _value(_whole(draws, 9, 10)),
-        "source_dist_interval": _interval(draws, (19, 24), (27, 28)),
+        "flow_speed": value(whole(draws, 9, 10)),
+        "source_dist_interval": interval(draws, (19, 24), (27, 28)),
     }
 
 
 def _red_runner(lane: LanePoint, leaving: LanePoint, draws: Draws) -> Parameters:
-    sides = [side for side, angles in _SIDES.items() if _from_angle(lane, *angles)]
-    return {"direction": {"value": sides[_whole(draws, 0, len(sides) - 1)]}}
+    sides = [side for side, angles in SIDES.items() if from_angle(lane, *angles)]
+    return {"direction": {"value": sides[whole(draws, 0, len(sides) - 1)]}}
 
 
 def _flow_to_enter(lane: LanePoint, leaving: LanePoint, draws: Draws) -> Parameters:
-    main = _main_entry(lane)
+    main = main_entry(lane)
     assert main is not None  # `_enters_flow` has found it
     return {
-        "start_actor_flow": _location(main.walk_back(50.0)),
-        "end_actor_flow": _location(leaving.ahead(30.0)),
-        "flow_speed": _value(_whole(draws, 9, 11)),
-        "source_dist_interval": _interval(draws, (20, 28), (36, 39)),
+        "start_actor_flow": location(main.walk_back(50.0)),
+        "end_actor_flow": location(leaving.ahead(30.0)),
+        "flow_speed": value(whole(draws, 9, 11)),
+        "source_dist_interval": interval(draws, (20, 28), (36, 39)),
     }
 
 
 RECIPES: Mapping[str, Recipe] = {
-    "ParkedObstacle": _along(_can_pass_on_left, 95.0, (115.0, 140.0), _obstacle),
-    "AccidentTwoWays": _along(_can_pass_against_traffic, 115.0, (125.0, 140.0), _two_ways),
-    "ConstructionObstacle": _along(_can_pass_on_left, 95.0, (115.0, 140.0), _obstacle),
-    "DynamicObjectCrossing": _along(_has_sidewalk, 60.0, (100.0, 135.0), _walker),
-    "PedestrianCrossing": _through(_has_walkers_at_entry, 25.0, (25.0, 40.0)),
-    "HardBreakRoute": _along(lambda trigger, event: True, 100.0, (102.0, 146.0)),
-    "OppositeVehicleRunningRedLight": _through(
+    "ParkedObstacle": along(can_pass_on_left, 95.0, (115.0, 140.0), obstacle),
+    "AccidentTwoWays": along(can_pass_against_traffic, 115.0, (125.0, 140.0), two_ways),
+    "ConstructionObstacle": along(can_pass_on_left, 95.0, (115.0, 140.0), obstacle),
+    "DynamicObjectCrossing": along(_has_sidewalk, 60.0, (100.0, 135.0), _walker),
+    "PedestrianCrossing": through(_has_walkers_at_entry, 25.0, (25.0, 40.0)),
+    "HardBreakRoute": along(lambda trigger, event: True, 100.0, (102.0, 146.0)),
+    "OppositeVehicleRunningRedLight": through(
         _crossed_by_red_runner, 30.0, (25.0, 40.0), _red_runner, blind_driver_is_met
     ),
-    "SignalizedJunctionLeftTurn": _through(_left_across_traffic, 25.0, (30.0, 40.0), _left_turn),
-    "EnterActorFlow": _through(_enters_flow, 25.0, (34.0, 40.0), _flow_to_enter),
-    "ParkingCutIn": _along(_has_parking, 80.0, (100.0, 137.0), lambda draws: {"direction": {"value": "right"}}),
-    "YieldToEmergencyVehicle": _along(
-        _can_make_room, 100.0, (105.0, 130.0), lambda draws: {"distance": _value(_whole(draws, 26, 30))}
+    "SignalizedJunctionLeftTurn": through(left_across_traffic, 25.0, (30.0, 40.0), left_turn),
+    "EnterActorFlow": through(_enters_flow, 25.0, (34.0, 40.0), _flow_to_enter),
+    "ParkingCutIn": along(has_parking, 80.0, (100.0, 137.0), lambda draws: {"direction": {"value": "right"}}),
+    "YieldToEmergencyVehicle": along(
+        _can_make_room, 100.0, (105.0, 130.0), lambda draws: {"distance": value(whole(draws, 26, 30))}
     ),
-    "ControlLoss": _along(lambda trigger, event: True, 100.0, (110.0, 134.0)),
+    "ControlLoss": along(lambda trigger, event: True, 100.0, (110.0, 134.0)),
 }

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+import zlib
 
+from scenarios.lane_points import LanePoint, angle_between
 from scenarios.parameters import SIDE, BlueprintId, degrees, metres
 from scenarios.parts import QUARTER_TURN, toward
 from scenarios.placement import NotPlaced, Site
 from scenarios.registry import scenario_type
 from scenarios.script import Script, Strand
 from scenarios.vocabulary import (
+    OBSTACLE_CAR,
     WALKER,
     Arriving,
     Between,
     ClearEgoEntry,
+    CountCollisionsTwice,
     Drove,
     End,
     FreeJunction,
@@ -21,14 +25,18 @@ from scenarios.vocabulary import (
     LeaveSpaceInFront,
     LeftJunction,
     Member,
+    Place,
     Raise,
     Remove,
     Stands,
     Wait,
     Walk,
+    exactly,
 )
 from simulator.blueprints import HALF_SIZE
 from simulator.roads.network import LaneType
+
+_CROSSING_SPEED = 1.8  # m/s of those who cross behind a turn
 
 
 @scenario_type(
@@ -55,7 +63,7 @@ def dynamic_object_crossing(
     behind = roadside.ahead(max(length + 0.5, width + 0.3))
     start = behind.beside(right=outward * 1.2, turned=-outward * (QUARTER_TURN + crossing_angle))
     way = 2.0 * start.distance(meeting.place)
-    patience = 2.1 + 0.1 * math.floor(math.degrees(crossing_angle) / 5.0 + 1e-9)
+    patience = 2.1 + _more_patience(crossing_angle)
     return Script(
         cast=(
             Member("blocker", blocker_model, roadside.beside(right=aside, turned=QUARTER_TURN)),
@@ -75,6 +83,124 @@ def dynamic_object_crossing(
             ),
         ),
     )
+
+
+def _more_patience(crossing_angle: float) -> float:
+    """Seconds that a walker sets out earlier when it does not walk straight across."""
+    return 0.1 * math.floor(math.degrees(crossing_angle) / 5.0 + 1e-9)
+
+
+@scenario_type(
+    "ParkingCrossingPedestrian",
+    distance=metres(12.0),
+    direction=SIDE,
+    crossing_angle=degrees(0.0, -90.0, 90.0),
+)
+def parking_crossing_pedestrian(at: Site, distance: float, direction: str, crossing_angle: float) -> Script:
+    """A walker steps out from in front of a parked car, into the ego's way.
+
+    The car stands `distance` m ahead, a lane's width beside the lane, the walker right beyond it. The walker sets out
+    at 2 m/s when the ego is 2.15 s (0.1 s more for every 5 degrees of `crossing_angle`) or 6 m away, and walks 8 m.
+    Afterwards both go; ends 40 m later.
+    """
+    spot = at.trigger.ahead(distance)
+    # the walker's place needs the car's length, so the car is drawn here
+    car = OBSTACLE_CAR[zlib.crc32(at.spec.route_id.encode()) % len(OBSTACLE_CAR)]
+    meeting = spot.ahead(float(HALF_SIZE[car][0]) + 0.5)
+    outward = toward(direction)
+    start = meeting.beside(right=outward * meeting.width, turned=-outward * (QUARTER_TURN + crossing_angle))
+    return Script(
+        cast=(
+            Member("car", (car,), spot.beside(right=outward * spot.width)),
+            Member("walker", WALKER, start, hidden=True),
+        ),
+        strands=(
+            (
+                LeaveSpaceInFront(distance + 15.0),
+                Raise(("walker",)),
+                Arriving(meeting.place, 2.15 + _more_patience(crossing_angle), 6.0),
+                Walk("walker", 2.0, 8.0),
+                Stands("walker", 4.0),
+                Remove(("walker", "car")),
+                Drove(40.0),
+                End(),
+            ),
+        ),
+    )
+
+
+@scenario_type("VehicleTurningRoute")
+def vehicle_turning_route(at: Site) -> Script:
+    """A bicycle crosses the road that the ego turns into, 11 m after the junction.
+
+    It comes from the right edge at 1.8 m/s when the ego is 1.8 s or 6 m away from the lane there, and rides twice the
+    way to the lane. Then it goes; ends 40 m later.
+    """
+    meeting = at.exit.ahead(11.0)
+    start = _at_right_edge(meeting)
+    way = 2.0 * start.distance(meeting.place)
+    return Script(
+        cast=(Member("bicycle", exactly("vehicle.diamondback.century"), start),),
+        strands=(_cross_after_turn("bicycle", meeting.place, 1.8, way),),
+    )
+
+
+@scenario_type("VehicleTurningRoutePedestrian")
+def vehicle_turning_route_pedestrian(at: Site) -> Script:
+    """A walker crosses the road that the ego turns into, right after the junction; collisions count twice.
+
+    It comes from the right side after a left turn, else from the left side, at 1.8 m/s when the ego is 2.2 s or 6 m
+    away from the lane there, and walks to the other side. Then it goes; ends 40 m later.
+    """
+    meeting = at.exit.ahead(0.5)
+    right = _at_right_edge(meeting)
+    left = _at_left_edge(meeting)
+    turns_left = angle_between(at.trigger.place.yaw, at.exit.place.yaw) < 0.0
+    start = right if turns_left else left
+    return Script(
+        cast=(Member("walker", WALKER, start, hidden=True),),
+        strands=(
+            (
+                CountCollisionsTwice(True),
+                Raise(("walker",)),
+                *_cross_after_turn("walker", meeting.place, 2.2, right.distance(left)),
+            ),
+        ),
+        finish=(CountCollisionsTwice(False),),
+    )
+
+
+def _cross_after_turn(name: str, meeting: Place, patience: float, way: float) -> Strand:
+    """A member crosses `way` metres at 1.8 m/s when the ego arrives, and goes; the scenario ends 40 m later."""
+    return (
+        Arriving(meeting, patience, 6.0),
+        LeaveCrossingSpace(meeting),
+        Walk(name, _CROSSING_SPEED, way),
+        Stands(name, way / _CROSSING_SPEED),
+        Remove((name,)),
+        Drove(40.0),
+        End(),
+    )
+
+
+def _at_right_edge(point: LanePoint) -> Place:
+    """On the sidewalk right of a lane, or 1.5 m right of the outermost lane's centre; facing the road."""
+    edge, is_sidewalk = point.outward("right", LaneType.SIDEWALK)
+    return edge.beside(right=0.0 if is_sidewalk else 1.5, turned=-QUARTER_TURN)
+
+
+def _at_left_edge(point: LanePoint) -> Place:
+    """As `_at_right_edge` on the other side of the road, beyond the oncoming lanes if there are any."""
+    leftmost = point.same_direction_lanes()[-1] if _is_driving(point.to_the("left")) else point
+    oncoming = leftmost.opposite()
+    if oncoming is not None:
+        return _at_right_edge(oncoming)
+    edge, is_sidewalk = leftmost.outward("left", LaneType.SIDEWALK)
+    return edge.beside(right=0.0 if is_sidewalk else -1.5, turned=QUARTER_TURN)
+
+
+def _is_driving(point: LanePoint | None) -> bool:
+    return point is not None and point.type == LaneType.DRIVING
 
 
 @scenario_type("PedestrianCrossing")

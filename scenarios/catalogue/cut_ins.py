@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from scenarios.parameters import SIDE
+from scenarios.parameters import SIDE, metres
 from scenarios.parts import KMH, in_parking_lane, joining_track
-from scenarios.placement import Site
+from scenarios.placement import NotPlaced, Site
 from scenarios.registry import scenario_type
 from scenarios.script import Script
 from scenarios.vocabulary import (
     OBSTACLE_CAR,
     Arriving,
+    CloseLanes,
     Drove,
+    EgoSpeed,
     End,
     ExtraSpace,
     Follow,
     LeaveSpaceInFront,
+    Member,
+    Raise,
     Remove,
+    ReopenLanes,
+    SetSpeed,
+    Wait,
 )
 
 _JOIN_METRES = 8.0  # along the road within which a BasicAgent gets from the kerb into its lane
@@ -45,4 +52,51 @@ def parking_cut_in(at: Site, direction: str) -> Script:
             ),
         ),
         finish=(ExtraSpace(0.0),),
+    )
+
+
+_QUEUE_PITCH = 11.0  # metres between the cars of the queue
+_CHANGE_METRES = 8.0  # that the adversary drives before its lane change is over
+
+
+@scenario_type("StaticCutIn", distance=metres(100.0), direction=SIDE)
+def static_cut_in(at: Site, distance: float, direction: str) -> Script:
+    """A car leaves a queue that stands in the neighbour lane, right in front of the ego.
+
+    The queue begins `distance` m ahead: two cars, the one that cuts in, three more, 11 m apart. It cuts in at the ego's
+    speed when the ego is 2.7 s or 15 m away from the place beside it, then wants 60 km/h. Ends when it has driven 70 m
+    further, at the latest after 30 s.
+    """
+    beside = [at.trigger.ahead(distance + k * _QUEUE_PITCH) for k in range(6)]
+    queue = [point.to_the(direction) for point in beside]
+    if any(point is None for point in queue):
+        raise NotPlaced(f"there is no lane on the {direction} for the queue")
+    names = ("first", "second", "adversary", "fourth", "fifth", "sixth")
+    cast = tuple(
+        Member(name, OBSTACLE_CAR, point.place, hidden=True)
+        for name, point in zip(names, queue, strict=True)
+        if point is not None
+    )
+    meeting, adversary = beside[2], cast[2]
+    side_lane = queue[2].lane if queue[2] is not None else -1
+    arriving = Arriving(meeting.place, 2.7, 15.0)
+    line = joining_track(at, meeting, adversary.place, 150.0, blend=_CHANGE_METRES)
+    return Script(
+        cast=cast,
+        strands=(
+            (
+                LeaveSpaceInFront(distance + 66.0),
+                Raise(names),
+                arriving,
+                ExtraSpace(30.0),
+                CloseLanes((side_lane,)),
+                Follow("adversary", line, EgoSpeed(1.0)),
+                Drove(_CHANGE_METRES, "adversary"),
+                SetSpeed("adversary", 60.0 * KMH),
+                Drove(70.0, "adversary"),
+                End(),
+            ),
+            (arriving, Wait(30.0), End()),
+        ),
+        finish=(ExtraSpace(0.0), ReopenLanes((side_lane,))),
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from scenarios.parameters import metres
-from scenarios.placement import Site
+from scenarios.parts import off_centre
+from scenarios.placement import NotPlaced, Site
 from scenarios.registry import scenario_type
 from scenarios.script import Script
 from scenarios.tracks import ahead_stretches, track
@@ -11,22 +14,32 @@ from scenarios.vocabulary import (
     CAREFUL,
     EMERGENCY_VEHICLE,
     AheadOfEgo,
+    Between,
     Chase,
     CloseLanes,
     Drove,
     EgoSpeed,
     End,
+    Flow,
     Follow,
     JudgeYielding,
     Member,
     Near,
+    Oncoming,
+    Passed,
     Raise,
     ReopenLanes,
+    StartFlow,
     Wait,
+    exactly,
 )
+from simulator.roads.network import LaneType
 from simulator.state import SPECIAL, DriverFlag
 
 _ONWARD = 400.0  # metres beyond the trigger that the emergency vehicle knows its way
+_BEYOND_INVASION = 30.0  # metres beyond `distance` where the invading vehicles come from
+_INVADERS_PITCH = 40.0  # metres between them
+_INVADER_HALF_WIDTH = 0.7  # metres, as the official code has it
 
 
 @scenario_type("YieldToEmergencyVehicle", distance=metres(140.0))
@@ -59,4 +72,42 @@ def yield_to_emergency_vehicle(at: Site, distance: float) -> Script:
             (AheadOfEgo("vehicle", 10.0), Drove(50.0, "vehicle"), End()),
         ),
         finish=(ReopenLanes(lane),),
+    )
+
+
+@scenario_type("InvadingTurn", distance=metres(100.0, 15.0, 200.0), offset=metres(0.25, 0.0, 3.0))
+def invading_turn(at: Site, distance: float, offset: float) -> Script:
+    """Oncoming vehicles keep away from cones at their edge of the road, and come `offset` m into the ego's lane.
+
+    They come every 40 m, from `distance` + 30 m ahead to the trigger; the cones stand every 5 m over the first half of
+    `distance`, from 10 m after their source. Ends where they come from.
+    """
+    far = at.trigger.ahead(distance + _BEYOND_INVASION)
+    source, sink = far.left(), at.trigger.left()
+    if source is None or sink is None or not source.type == sink.type == LaneType.DRIVING:
+        raise NotPlaced("there is no oncoming lane on the left")
+    edge = [source.ahead(10.0 + 5.0 * k) for k in range(math.ceil(0.1 * distance))]
+    cones = tuple(
+        Member(f"cone {k}", exactly("static.prop.constructioncone"), off_centre(point, "right", 0.8), hidden=True)
+        for k, point in enumerate(edge, start=1)
+    )
+    invasion = offset + 0.5 * far.width - _INVADER_HALF_WIDTH
+    spacing = Between(_INVADERS_PITCH, _INVADERS_PITCH)
+    line, limit = at.track_between(source, sink), at.trigger.speed_limit
+    lane = (at.trigger.lane,)
+    return Script(
+        cast=cones,
+        flows=(Flow("invaders", line, spacing, limit, flags=CAREFUL, offset=-invasion),),
+        strands=(
+            (
+                CloseLanes(lane),
+                Oncoming(False),
+                Raise(tuple(cone.name for cone in cones)),
+                StartFlow("invaders"),
+                Passed(far.place, within=50.0),
+                End(),
+            ),
+        ),
+        finish=(Oncoming(True), ReopenLanes(lane)),
+        timeout=True,
     )

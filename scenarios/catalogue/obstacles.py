@@ -17,7 +17,7 @@ from scenarios.parts import (
 )
 from scenarios.placement import Site
 from scenarios.registry import scenario_type
-from scenarios.script import Script
+from scenarios.script import Script, Strand
 from scenarios.vocabulary import (
     OBSTACLE_CAR,
     Between,
@@ -46,13 +46,60 @@ def parked_obstacle(at: Site, distance: float, direction: str, speed: float) -> 
     """
     spot = at.trigger.walk(distance)
     return Script(
-        cast=(
-            warning_sign(at, "warningaccident", direction),
-            Member("car", OBSTACLE_CAR, off_centre(spot, direction, 0.7), lights=HAZARD),
-        ),
+        cast=_parked_car(at, spot, direction),
         strands=(
             (LeaveSpaceInFront(distance + 20.0), Passed(spot.walk(50.0).place), End()),
             (Near("car", 50.0), Wait(5.0), MaxSpeed(speed), Forever()),
+        ),
+        finish=(MaxSpeed(0.0),),
+        timeout=True,
+    )
+
+
+@scenario_type(
+    "ParkedObstacleTwoWays", distance=metres(120.0), direction=SIDE, frequency=Interval((20.0, 100.0), low=1.0)
+)
+def parked_obstacle_two_ways(at: Site, distance: float, direction: str, frequency: Between) -> Script:
+    """A car with hazard lights stands in the ego's lane of a two-way road; pass through a gap in the oncoming traffic.
+
+    As ParkedObstacle, but 5 s after the ego has come within 50 m, oncoming cars come at spacings from `frequency`, and
+    driving against the traffic is allowed.
+    """
+    spot = at.trigger.walk(distance)
+    return Script(
+        cast=_parked_car(at, spot, direction),
+        flows=(oncoming_flow(at, spot, frequency),),
+        strands=(
+            (LeaveSpaceInFront(distance + 20.0), Passed(spot.walk(50.0).place), End()),
+            (Near("car", 50.0), Wait(5.0), *PASS_AGAINST_TRAFFIC, Forever()),
+        ),
+        finish=STOP_PASSING,
+        timeout=True,
+    )
+
+
+def _parked_car(at: Site, spot: LanePoint, side: str) -> tuple[Member, ...]:
+    """A warning sign at the trigger, and a car with hazard lights towards one side of its lane."""
+    return (
+        warning_sign(at, "warningaccident", side),
+        Member("car", OBSTACLE_CAR, off_centre(spot, side, 0.7), lights=HAZARD),
+    )
+
+
+@scenario_type("Accident", distance=metres(120.0), direction=SIDE, speed=kmh(60.0))
+def accident(at: Site, distance: float, direction: str, speed: float) -> Script:
+    """A police car and two wrecks block the ego's lane; the neighbour lane goes by.
+
+    The police car is `distance` m ahead, the wrecks 10 and 16 m further. Traffic leaves the space up to 20 m behind
+    them. 5 s after the ego has come within 50 m of the first wreck, traffic slows to `speed`. Ends 50 m beyond the
+    second wreck.
+    """
+    cast, second = _wrecks(at, distance, direction)
+    return Script(
+        cast=cast,
+        strands=(
+            (LeaveSpaceInFront(distance + 36.0), Passed(second.walk(50.0).place), End()),
+            (Near("first wreck", 50.0), Wait(5.0), MaxSpeed(speed), Forever()),
         ),
         finish=(MaxSpeed(0.0),),
         timeout=True,
@@ -63,21 +110,12 @@ def parked_obstacle(at: Site, distance: float, direction: str, speed: float) -> 
 def accident_two_ways(at: Site, distance: float, direction: str, frequency: Between) -> Script:
     """A police car and two wrecks block the ego's lane of a two-way road; pass through a gap in the oncoming traffic.
 
-    The police car is `distance` m ahead, the wrecks 10 and 16 m further. 5 s after the ego has come within 50 m of the
-    first wreck, oncoming cars come at spacings from `frequency`, and driving against the traffic is allowed. Ends 50 m
-    beyond the second wreck.
+    As Accident, but 5 s after the ego has come within 50 m of the first wreck, oncoming cars come at spacings from
+    `frequency`, and driving against the traffic is allowed.
     """
-    police = at.trigger.walk(distance)
-    police_car = exactly("vehicle.dodge.charger_police_2020")
-    first = police.walk(10.0)
-    second = first.walk(6.0)
+    cast, second = _wrecks(at, distance, direction)
     return Script(
-        cast=(
-            warning_sign(at, "warningaccident", direction),
-            Member("police", police_car, off_centre(police, direction, 0.6), lights=SPECIAL),
-            Member("first wreck", OBSTACLE_CAR, off_centre(first, direction, 0.6)),
-            Member("second wreck", OBSTACLE_CAR, off_centre(second, direction, 0.6)),
-        ),
+        cast=cast,
         flows=(oncoming_flow(at, second, frequency),),
         strands=(
             (LeaveSpaceInFront(distance + 36.0), Passed(second.walk(50.0).place), End()),
@@ -86,6 +124,21 @@ def accident_two_ways(at: Site, distance: float, direction: str, frequency: Betw
         finish=STOP_PASSING,
         timeout=True,
     )
+
+
+def _wrecks(at: Site, distance: float, side: str) -> tuple[tuple[Member, ...], LanePoint]:
+    """A warning sign, a police car and two wrecks towards one side of the lane; and the place of the second wreck."""
+    police = at.trigger.walk(distance)
+    first = police.walk(10.0)
+    second = first.walk(6.0)
+    police_car = exactly("vehicle.dodge.charger_police_2020")
+    cast = (
+        warning_sign(at, "warningaccident", side),
+        Member("police", police_car, off_centre(police, side, 0.6), lights=SPECIAL),
+        Member("first wreck", OBSTACLE_CAR, off_centre(first, side, 0.6)),
+        Member("second wreck", OBSTACLE_CAR, off_centre(second, side, 0.6)),
+    )
+    return cast, second
 
 
 @scenario_type("ConstructionObstacle", distance=metres(100.0), direction=SIDE, speed=kmh(60.0))
@@ -100,17 +153,40 @@ def construction_obstacle(at: Site, distance: float, direction: str, speed: floa
     return Script(
         cast=(warning_sign(at, "warningconstruction", direction), *works),
         strands=(
-            (
-                CloseLanes((at.trigger.lane,)),
-                Raise(tuple(m.name for m in works)),
-                Passed(site.walk(50.0).place),
-                End(),
-            ),
+            (*_open_works(at, works), Passed(site.walk(50.0).place), End()),
             (Near(site.place, 30.0), Wait(5.0), MaxSpeed(speed), Forever()),
         ),
         finish=(MaxSpeed(0.0), ReopenLanes((at.trigger.lane,))),
         timeout=True,
     )
+
+
+@scenario_type(
+    "ConstructionObstacleTwoWays", distance=metres(100.0), direction=SIDE, frequency=Interval((20.0, 100.0), low=1.0)
+)
+def construction_obstacle_two_ways(at: Site, distance: float, direction: str, frequency: Between) -> Script:
+    """A construction site takes the ego's lane of a two-way road; pass through a gap in the oncoming traffic.
+
+    As ConstructionObstacle, but 5 s after the ego has come within 30 m, oncoming cars come at spacings from
+    `frequency`, and driving against the traffic is allowed.
+    """
+    site = at.trigger.ahead(distance)
+    works = construction_site(site, direction)
+    return Script(
+        cast=(warning_sign(at, "warningconstruction", direction), *works),
+        flows=(oncoming_flow(at, site, frequency),),
+        strands=(
+            (*_open_works(at, works), Passed(site.walk(50.0).place), End()),
+            (Near(site.place, 30.0), Wait(5.0), *PASS_AGAINST_TRAFFIC, Forever()),
+        ),
+        finish=(*STOP_PASSING, ReopenLanes((at.trigger.lane,))),
+        timeout=True,
+    )
+
+
+def _open_works(at: Site, works: tuple[Member, ...]) -> Strand:
+    """The construction site appears, and its lane is closed to the other traffic."""
+    return (CloseLanes((at.trigger.lane,)), Raise(tuple(m.name for m in works)))
 
 
 def construction_site(site: LanePoint, side: str) -> tuple[Member, ...]:

@@ -1,0 +1,546 @@
+"""What the scenario types beyond the smoke suite do, each watched on a route made for it (BENCH2DRIVE.md 1.7)."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+import pytest
+
+from envs.routes import RouteBatch, prepare_routes
+from scenarios.director import TRIGGER_DISTANCE
+from scenarios.director_state import Status
+from scenarios.registry import scenario_types
+from scenarios.suite_maker import make_suite
+from scenarios.suite_recipes_more import ALL_RECIPES, MORE_RECIPES
+from simulator.blueprints import HALF_SIZE
+from simulator.roads.towns import load_named_town
+from simulator.state import EGO, HAZARD, SPECIAL, TICK_SECONDS, LightState, Role, VehicleLight
+from tests.scenario_drive import Drive
+
+SPEED = 8.0  # m/s of the ego where nothing else is said
+LANE = 3.5  # m, width of most of MiniTown's lanes
+WHOLE_ROUTE = ("T_Junction", "SequentialLaneChange")  # last longer than their routes, as officially
+ENDING = [kind for kind in MORE_RECIPES if kind not in WHOLE_ROUTE]
+
+
+@lru_cache(maxsize=1)
+def batch() -> RouteBatch:
+    """One route for each type."""
+    town = load_named_town("MiniTown", None)
+    return prepare_routes(town, make_suite(town, list(MORE_RECIPES), 1, seed=3))
+
+
+def drive_of(kind: str, *, traffic: bool = False) -> Drive:
+    return Drive(batch(), list(MORE_RECIPES).index(kind), traffic=traffic)
+
+
+def end_of(drive: Drive, speed: float = SPEED, right: float = 0.0) -> None:
+    """Drive until the scenario has ended."""
+    drive.until(lambda: drive.status == Status.DONE, speed, right)
+
+
+def exit_s(drive: Drive) -> float:
+    """Metres along the path where the first junction after the trigger ends."""
+    arrays = drive.batch.arrays
+    exits = arrays.crossing_exit[arrays.crossing_first[drive.route] : arrays.crossing_first[drive.route + 1]]
+    return float(min(s for s in exits if s > drive.trigger_s))
+
+
+def lights(drive: Drive) -> tuple[LightState, set[LightState]]:
+    """State of the ego's light at the junction ahead, and the states of all others there."""
+    net = drive.batch.network.arrays
+    lanes = drive.geometry.path_lane[int(drive.trigger_s / drive.geometry.path_step) :]
+    first = next(int(i) for i in lanes if i >= 0 and net.lane_junction[i] >= 0)
+    groups = np.flatnonzero(net.group_junction == net.lane_junction[first])
+    own = int(net.lane_light[first])
+    others = [int(i) for i in np.flatnonzero(np.isin(net.light_group, groups)) if i != own]
+    return drive.light(own), {drive.light(i) for i in others}
+
+
+# What holds for all
+
+
+def test_every_type_that_can_be_run_has_a_recipe() -> None:
+    assert set(scenario_types()) <= set(ALL_RECIPES)
+
+
+@pytest.mark.parametrize("kind", MORE_RECIPES)
+def test_it_starts_at_its_trigger_point_and_not_before(kind: str) -> None:
+    drive = drive_of(kind, traffic=True)
+    for member in drive.script.cast:
+        slot = drive.slot(member.name)
+        assert drive.w["blueprint"][slot] in member.choices
+        assert drive.w["hidden"][slot] == member.hidden
+        assert drive.w["role"][slot] == Role.SCENARIO
+    drive.remove_traffic()
+    while drive.path_s < drive.trigger_s - TRIGGER_DISTANCE - 1.0:
+        drive.tick(SPEED)
+        assert drive.status == Status.NEAR
+    drive.to_trigger(SPEED)
+    assert abs(drive.path_s - drive.trigger_s) < TRIGGER_DISTANCE + 1.0
+    assert drive.s["blocked_test_off"] == drive.script.timeout
+
+
+@pytest.mark.parametrize("kind", ENDING)
+def test_it_ends_and_leaves_the_world_as_it_was(kind: str) -> None:
+    drive = drive_of(kind)
+    before = {name: drive.w[name].copy() for name in drive.w.dtype.names if name.startswith("bg_")}
+    switches = drive.s.copy()
+    drive.to_trigger(SPEED)
+    for _ in range(1800):
+        let_pass = not kind.startswith("Hazard") and any(drive.w["speed"][drive.cast_slots()] > 0.5)
+        drive.tick(0.0 if let_pass else SPEED, right=-LANE if kind.startswith("Hazard") else 0.0)
+        if drive.status == Status.DONE:
+            break
+    assert drive.status == Status.DONE
+    assert not np.isin(drive.w["role"][drive.w["kind"] != 0], [Role.SCENARIO, Role.FLOW]).any()
+    assert (drive.d["slot_flow"] == -1).all()
+    assert drive.d["num_live"] == 0
+    assert drive.w["num_closed"] == 0
+    assert (drive.w["group_frozen"] == 0).all()
+    for name in (
+        "bg_max_speed",
+        "bg_extra_space",
+        "bg_front_stopped",
+        "bg_back_stopped",
+        "bg_opposite_active",
+        "bg_opposite_dist",
+        "bg_opposite_source",
+        "bg_route_sources",
+        "bg_entries_stopped",
+        "bg_keep_behind",
+    ):
+        assert drive.w[name] == before[name], name
+    # the official code leaves the wrong-direction test off after this one
+    assert drive.s["wrong_direction_test"] == (0 if kind == "HazardAtSideLaneTwoWays" else 1)
+    for name in ("blocked_test_off", "double_collision", "scenario_timeouts"):
+        assert drive.s[name] == switches[name], name
+
+
+@pytest.mark.parametrize("kind", WHOLE_ROUTE)
+def test_it_lasts_to_the_end_of_the_route(kind: str) -> None:
+    drive = drive_of(kind)
+    drive.to_trigger()
+    while drive.path_s < drive.geometry.path_end:
+        drive.tick(SPEED)
+    assert drive.status == Status.ACTIVE
+    assert drive.s["blocked_test_off"] == 1
+
+
+# Obstacles
+
+
+def test_parked_obstacle_of_a_two_way_road_stands_at_its_distance() -> None:
+    drive = drive_of("ParkedObstacleTwoWays")
+    car = drive.slot("car")
+    s, right = drive.beside_path(car)
+    assert s == pytest.approx(drive.trigger_s + drive.value("distance"), abs=1.0)
+    assert right == pytest.approx(0.7 * LANE / 2, abs=0.1)
+    assert drive.w["lights"][car] == HAZARD
+    end_of(drive)
+    assert drive.path_s == pytest.approx(s + 50.0, abs=2.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "before"), [("ParkedObstacleTwoWays", 50.0), ("ConstructionObstacleTwoWays", 30.0)]
+)
+def test_the_ego_may_pass_against_oncoming_cars_after_5_s(kind: str, before: float) -> None:
+    drive = drive_of(kind)
+    drive.to_trigger()
+    obstacle = drive.trigger_s + drive.value("distance")
+    drive.until(lambda: obstacle - drive.path_s < before - 0.5, 4.0)
+    drive.wait(4.7)
+    assert drive.s["wrong_direction_test"] == 1
+    drive.wait(0.5)
+    assert drive.s["wrong_direction_test"] == 0
+    assert drive.w["bg_opposite_active"] == 0
+    drive.wait(20.0)
+    spacing, flow = drive.value("frequency", "from"), drive.script.flows[0]
+    s = sorted(drive.beside_path(i)[0] for i in drive.flow_slots())
+    assert len(s) >= 1
+    assert np.all(np.diff(s) > spacing - 5.0)
+    for i in drive.flow_slots():
+        assert drive.beside_path(i)[1] == pytest.approx(-LANE, abs=0.5)
+        assert math.cos(drive.w["yaw"][i] - drive.w["yaw"][EGO]) < -0.9
+        assert drive.w["speed"][i] < flow.speed + 0.5
+
+
+def test_construction_site_of_a_two_way_road_closes_the_lane() -> None:
+    drive = drive_of("ConstructionObstacleTwoWays")
+    props = [member.name for member in drive.script.cast if member.hidden]
+    assert len(props) == 9  # traffic warning, debris, 7 cones
+    drive.to_trigger(4.0)
+    assert all(drive.w["hidden"][drive.slot(name)] == 0 for name in props)
+    assert drive.w["closed_lane"][0] == drive.w["lane"][EGO]
+    end_of(drive)
+    assert drive.path_s == pytest.approx(drive.trigger_s + drive.value("distance") + 50.0, abs=2.0)
+
+
+def test_accident_blocks_the_lane_and_slows_the_traffic() -> None:
+    drive = drive_of("Accident")
+    names = ("police", "first wreck", "second wreck")
+    places = [drive.beside_path(drive.slot(name)) for name in names]
+    assert places[0][0] == pytest.approx(drive.trigger_s + drive.value("distance"), abs=1.0)
+    assert np.diff([s for s, _ in places]) == pytest.approx([10.0, 6.0], abs=0.5)
+    assert [right for _, right in places] == pytest.approx([0.6 * LANE / 2] * 3, abs=0.1)
+    assert drive.w["lights"][drive.slot("police")] == SPECIAL
+    drive.to_trigger(4.0)
+    drive.until(lambda: drive.distance(drive.slot("first wreck")) < 50.0, 4.0)
+    drive.wait(4.8)
+    assert drive.w["bg_max_speed"] == 0.0
+    drive.wait(0.3)
+    assert drive.w["bg_max_speed"] == pytest.approx(drive.value("speed") / 3.6)
+    end_of(drive)
+    assert drive.path_s == pytest.approx(places[2][0] + 50.0, abs=2.0)
+
+
+def test_accident_makes_traffic_leave_the_space() -> None:
+    drive = drive_of("Accident", traffic=True)
+    drive.to_trigger(4.0)
+    ahead = [
+        s - drive.path_s
+        for i in np.flatnonzero((drive.w["role"] == Role.BACKGROUND) & (drive.w["kind"] != 0))
+        for s, right in [drive.beside_path(int(i))]
+        if abs(right) < 1.5 and s > drive.path_s
+    ]
+    assert all(metres > drive.value("distance") + 26.0 for metres in ahead)
+
+
+# Bicycles and doors
+
+
+@pytest.mark.parametrize("kind", ["HazardAtSideLane", "HazardAtSideLaneTwoWays"])
+def test_bicycles_ride_at_the_right_and_stop_after_their_way(kind: str) -> None:
+    drive = drive_of(kind)
+    slots = [drive.slot(name) for name in ("first bicycle", "second bicycle")]
+    starts = [drive.beside_path(slot) for slot in slots]
+    assert starts[0][0] == pytest.approx(drive.trigger_s + drive.value("distance"), abs=1.0)
+    assert starts[1][0] - starts[0][0] == pytest.approx(9.0, abs=0.5)
+    assert [right for _, right in starts] == pytest.approx([0.55 * LANE / 2] * 2, abs=0.1)
+    drive.to_trigger()
+    assert drive.w["bg_extra_space"] == 30.0
+    drive.wait(5.0)
+    speed = drive.value("bicycle_speed") / 3.6
+    assert drive.w["speed"][slots] == pytest.approx([speed, speed], abs=0.4)
+    assert [drive.beside_path(slot)[1] for slot in slots] == pytest.approx([0.55 * LANE / 2] * 2, abs=0.3)
+    drive.wait(drive.value("bicycle_drive_distance") / speed + 2.0)
+    assert drive.w["speed"][slots] == pytest.approx([0.0, 0.0], abs=0.01)
+    for slot, (s, _) in zip(slots, starts, strict=True):
+        assert drive.beside_path(slot)[0] - s == pytest.approx(drive.value("bicycle_drive_distance"), abs=2.5)
+    assert drive.w["num_contacts"] == 0
+
+
+@pytest.mark.parametrize("kind", ["HazardAtSideLane", "HazardAtSideLaneTwoWays"])
+def test_passing_bicycles_ends_50_m_further(kind: str) -> None:
+    drive = drive_of(kind)
+    drive.to_trigger()
+    second = drive.slot("second bicycle")
+    drive.until(lambda: drive.distance(second) < 40.0, SPEED)
+    drive.wait(5.2)
+    if kind == "HazardAtSideLane":
+        assert drive.w["bg_max_speed"] == pytest.approx(drive.value("speed") / 3.6)
+    else:
+        assert drive.s["wrong_direction_test"] == 0
+        assert drive.w["bg_opposite_dist"] == drive.value("frequency")
+        assert drive.w["bg_opposite_source"] == 2.0 * drive.value("frequency")
+    lengths = float(HALF_SIZE[drive.w["blueprint"][second], 0] + HALF_SIZE[drive.w["blueprint"][EGO], 0])
+    drive.until(lambda: drive.path_s > drive.beside_path(second)[0] + lengths, SPEED, right=-LANE)
+    at = drive.path_s
+    end_of(drive, right=-LANE)
+    assert drive.path_s - at == pytest.approx(50.0, abs=1.5)
+
+
+def test_door_opens_in_front_of_the_ego() -> None:
+    drive = drive_of("VehicleOpensDoorTwoWays")
+    car = drive.slot("car")
+    s, right = drive.beside_path(car)
+    assert s == pytest.approx(drive.trigger_s + drive.value("distance"), abs=1.0)
+    assert 1.5 < right < LANE + 0.5
+    drive.until(lambda: drive.w["door"][car] != 0, SPEED)
+    assert drive.w["door"][car] == 1  # front left, on the traffic's side
+    assert s - drive.path_s == pytest.approx(3.0 * SPEED, abs=1.0)
+    assert drive.w["bg_back_stopped"] == 1
+    drive.wait(4.8)
+    assert drive.s["wrong_direction_test"] == 1
+    drive.wait(0.4)
+    assert drive.s["wrong_direction_test"] == 0
+    end_of(drive)
+    assert drive.path_s == pytest.approx(s + 50.0, abs=2.0)
+
+
+def test_the_flow_of_the_opened_door_comes_from_behind_as_officially() -> None:
+    drive = drive_of("VehicleOpensDoorTwoWays")
+    drive.to_trigger()
+    drive.until(lambda: bool(drive.flow_slots()), SPEED, limit=30.0)
+    first = drive.flow_slots()[0]
+    s, right = drive.beside_path(first)
+    assert s < drive.path_s
+    assert right == pytest.approx(0.0, abs=0.3)
+    assert math.cos(drive.w["yaw"][first] - drive.w["yaw"][EGO]) > 0.7  # the road bends
+
+
+# Walkers and bicycles that cross
+
+
+def test_walker_steps_out_from_a_parked_car() -> None:
+    drive = drive_of("ParkingCrossingPedestrian")
+    walker, car = drive.slot("walker"), drive.slot("car")
+    s, right = drive.beside_path(car)
+    assert s == pytest.approx(drive.trigger_s + drive.value("distance"), abs=1.0)
+    assert right == pytest.approx(LANE, abs=0.1)
+    beyond, at_right = drive.beside_path(walker)
+    assert beyond - s == pytest.approx(HALF_SIZE[drive.w["blueprint"][car], 0] + 0.5, abs=0.3)
+    assert at_right == pytest.approx(LANE, abs=0.1)
+    drive.to_trigger()
+    assert drive.w["hidden"][walker] == 0
+    drive.until(lambda: drive.w["speed"][walker] > 0.0, SPEED)
+    patience = 2.15 + 0.1 * (drive.value("crossing_angle") // 5)
+    assert beyond - drive.path_s == pytest.approx(patience * SPEED, abs=1.0)
+    assert drive.w["speed"][walker] == pytest.approx(2.0)
+    drive.wait(2.0)
+    assert drive.beside_path(walker)[1] == pytest.approx(LANE - 4.0, abs=0.3)
+    assert drive.until(lambda: drive.slot("walker") < 0) == pytest.approx(2.0, abs=0.2)
+    assert drive.slot("car") < 0
+    at = drive.path_s
+    end_of(drive)
+    assert drive.path_s - at == pytest.approx(40.0, abs=1.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "beyond", "patience"),
+    [("VehicleTurningRoute", "bicycle", 11.0, 1.8), ("VehicleTurningRoutePedestrian", "walker", 0.5, 2.2)],
+)
+def test_somebody_crosses_behind_the_turn(kind: str, name: str, beyond: float, patience: float) -> None:
+    drive = drive_of(kind)
+    slot, speed = drive.slot(name), 4.0
+    s, right = drive.beside_path(slot)
+    assert s == pytest.approx(exit_s(drive) + beyond, abs=1.5)
+    assert abs(right) > LANE / 2
+    drive.to_trigger(speed)
+    assert drive.s["double_collision"] == (name == "walker")
+    drive.until(lambda: drive.w["speed"][slot] > 0.0, speed)
+    assert drive.w["speed"][slot] == pytest.approx(1.8)
+    meeting = (drive.geometry.path_x, drive.geometry.path_y)
+    k = int((exit_s(drive) + beyond) / drive.geometry.path_step)
+    place = np.array([meeting[0][k], meeting[1][k], drive.w["z"][EGO]])
+    away = float(np.linalg.norm(place - drive.place(EGO)))
+    assert away == pytest.approx(max(patience * speed, 6.0), abs=1.0)
+    sides = []
+    while drive.slot(name) >= 0:
+        sides.append(drive.beside_path(slot)[1])
+        drive.tick()
+    assert sides[0] * sides[-1] < 0.0  # from one side of the ego's way to the other
+    assert abs(sides[-1]) > LANE / 2
+    at = drive.path_s
+    end_of(drive)
+    assert drive.path_s - at == pytest.approx(40.0, abs=1.0)
+
+
+# Junctions
+
+
+def test_a_car_blocks_the_way_out_of_the_junction_for_10_s() -> None:
+    drive = drive_of("BlockedIntersection")
+    car = drive.slot("car")
+    s, right = drive.beside_path(car)
+    assert s == pytest.approx(exit_s(drive) + 5.0, abs=1.0)
+    assert abs(right) < 0.3
+    assert drive.w["lights"][car] == VehicleLight.BRAKE
+    drive.to_trigger()
+    assert drive.w["hidden"][car] == 0
+    assert drive.w["bg_entries_stopped"] == 1
+    drive.until(lambda: drive.distance(car) < 13.0, 4.0)
+    assert drive.until(lambda: drive.status == Status.DONE) == pytest.approx(10.0, abs=0.2)
+
+
+def test_emergency_vehicle_takes_priority_where_there_are_no_lights() -> None:
+    drive = drive_of("OppositeVehicleTakingPriority")
+    vehicle = drive.slot("vehicle")
+    drive.to_trigger()
+    assert drive.w["hidden"][vehicle] == 0
+    assert drive.w["bg_entries_stopped"] == 1
+    assert drive.w["lights"][vehicle] == SPECIAL
+    drive.until(lambda: drive.w["speed"][vehicle] > 0.0, SPEED)
+    assert drive.w["speed"][vehicle] == pytest.approx(60.0 / 3.6, abs=0.01)
+    nearest = 1e9
+    while drive.slot("vehicle") >= 0:
+        nearest = min(nearest, abs(drive.beside_path(vehicle)[1]))
+        drive.tick()
+    assert nearest < 1.0  # it has crossed the ego's way
+    at = exit_s(drive)
+    end_of(drive)
+    assert drive.path_s == pytest.approx(at, abs=2.0)
+
+
+SIGNALIZED_TURNS = ("SignalizedJunctionLeftTurnEnterFlow", "SignalizedJunctionRightTurn")
+TURNS = (
+    *SIGNALIZED_TURNS,
+    "NonSignalizedJunctionLeftTurn",
+    "NonSignalizedJunctionLeftTurnEnterFlow",
+    "NonSignalizedJunctionRightTurn",
+)
+
+
+@pytest.mark.parametrize("kind", SIGNALIZED_TURNS)
+def test_the_ego_gets_green_after_5_s_and_so_does_the_stream(kind: str) -> None:
+    drive = drive_of(kind)
+    drive.to_trigger(4.0)
+    own, others = lights(drive)
+    assert own == LightState.RED
+    assert others == {LightState.RED, LightState.GREEN}
+    drive.wait(4.8)
+    assert lights(drive)[0] == LightState.RED
+    drive.wait(0.4)
+    own, others = lights(drive)
+    assert own == LightState.GREEN
+    assert LightState.GREEN in others
+    drive.wait(20.0)
+    assert lights(drive) == (own, others)  # held to the end
+
+
+@pytest.mark.parametrize("kind", TURNS)
+def test_a_stream_meets_the_ego_in_the_junction(kind: str) -> None:
+    drive = drive_of(kind)
+    drive.to_trigger(4.0)
+    assert drive.w["bg_entries_stopped"] == (not kind.startswith("Signalized"))
+    assert drive.w["bg_opposite_active"] == ("Right" in kind)  # the right turn leaves the oncoming traffic alone
+    assert (len(drive.flow_slots()) > 1) == ("Right" in kind)  # which also has vehicles from the beginning
+    near: list[float] = []
+    for _ in range(500):
+        drive.tick()
+        slots = drive.flow_slots()
+        assert drive.w["speed"][slots] == pytest.approx([drive.value("flow_speed")] * len(slots), abs=0.01)
+        for i in slots:
+            s, right = drive.beside_path(i)
+            if s > drive.trigger_s + 20.0 and s < exit_s(drive) + 15.0:
+                near.append(abs(right))
+    assert min(near) < 1.0
+    source = drive.script.flows[0].track
+    gaps = np.hypot(drive.w["x"][slots] - source.x[0], drive.w["y"][slots] - source.y[0])
+    assert len(gaps) >= 2
+
+
+@pytest.mark.parametrize("kind", TURNS)
+def test_turns_end_10_m_behind_the_junction(kind: str) -> None:
+    drive = drive_of(kind)
+    drive.to_trigger()
+    at = exit_s(drive)
+    end_of(drive)
+    assert drive.path_s == pytest.approx(at + 10.0, abs=1.5)
+
+
+@pytest.mark.parametrize("kind", ["SignalizedJunctionLeftTurnEnterFlow", "NonSignalizedJunctionLeftTurnEnterFlow"])
+def test_the_stream_turns_into_the_road_of_the_ego(kind: str) -> None:
+    drive = drive_of(kind)
+    line = drive.script.flows[0].track
+    turned = math.degrees(math.remainder(float(line.yaw[-1] - line.yaw[0]), 2.0 * math.pi))
+    assert 45.0 < turned < 135.0
+    k = int((exit_s(drive) + 10.0) / drive.geometry.path_step)
+    assert math.cos(line.yaw[-1] - drive.geometry.path_yaw[k]) > 0.8
+
+
+# Traffic rules
+
+
+def test_green_light_turns_red_for_all_and_then_the_scenario_is_over() -> None:
+    drive = drive_of("VanillaSignalizedTurnEncounterGreenLight")
+    drive.to_trigger()
+    assert lights(drive) == (LightState.GREEN, {LightState.RED})
+    drive.wait(4.8)
+    assert lights(drive) == (LightState.GREEN, {LightState.RED})
+    drive.wait(0.4)
+    assert lights(drive) == (LightState.RED, {LightState.RED})
+    assert drive.until(lambda: drive.status == Status.DONE) == pytest.approx(4.8, abs=0.2)
+
+
+def test_red_light_turns_green_after_5_s() -> None:
+    drive = drive_of("VanillaSignalizedTurnEncounterRedLight")
+    drive.to_trigger()
+    assert lights(drive) == (LightState.RED, {LightState.RED})
+    drive.wait(4.8)
+    assert lights(drive) == (LightState.RED, {LightState.RED})
+    drive.wait(0.4)
+    assert lights(drive) == (LightState.GREEN, {LightState.RED})
+    drive.wait(20.0)
+    assert lights(drive) == (LightState.GREEN, {LightState.RED})
+
+
+@pytest.mark.parametrize("kind", [kind for kind in MORE_RECIPES if kind.startswith("Vanilla")])
+def test_vanilla_turns_end_10_m_behind_the_junction(kind: str) -> None:
+    drive = drive_of(kind)
+    drive.to_trigger()
+    at = exit_s(drive)
+    end_of(drive)
+    assert drive.path_s == pytest.approx(at + 10.0, abs=1.5)
+
+
+# Cut-in and invasion
+
+
+def test_a_car_leaves_the_queue_in_front_of_the_ego() -> None:
+    drive = drive_of("StaticCutIn")
+    names = [member.name for member in drive.script.cast]
+    places = [drive.beside_path(drive.slot(name)) for name in names]
+    first = drive.trigger_s + drive.value("distance")
+    assert [s for s, _ in places] == pytest.approx([first + 11.0 * k for k in range(6)], abs=1.0)
+    assert [right for _, right in places] == pytest.approx([LANE] * 6, abs=0.3)
+    adversary = drive.slot("adversary")
+    drive.to_trigger()
+    assert not drive.w["hidden"][drive.cast_slots()].any()
+    drive.until(lambda: drive.w["speed"][adversary] > 0.0, SPEED)
+    assert first + 22.0 - drive.path_s == pytest.approx(2.7 * SPEED, abs=1.0)
+    assert drive.w["bg_extra_space"] == 30.0
+    assert drive.w["num_closed"] == 1
+    drive.wait(6.0)
+    assert abs(drive.beside_path(adversary)[1]) < 0.6
+    assert drive.w["num_contacts"] == 0
+    start = np.array(drive.script.cast[2].place[:3])
+    last = drive.place(adversary)
+    while drive.status != Status.DONE:
+        last = drive.place(adversary)
+        drive.tick()
+    assert float(np.linalg.norm(last - start)) == pytest.approx(78.0, abs=3.0)
+
+
+def test_static_cut_in_is_over_after_30_s() -> None:
+    drive = drive_of("StaticCutIn")
+    meeting = drive.trigger_s + drive.value("distance") + 22.0
+    drive.to_trigger()
+    drive.until(lambda: meeting - drive.path_s < 15.5, 5.0)
+    drive.tick(1e-4)
+    drive.path_s += 1.0  # the ego stands when the other is to cut in, so that it wants to stand, too
+    assert drive.until(lambda: drive.status == Status.DONE) == pytest.approx(30.0, abs=0.3)
+
+
+def test_oncoming_vehicles_invade_the_lane_beside_the_cones() -> None:
+    drive = drive_of("InvadingTurn")
+    distance, offset = drive.value("distance"), drive.value("offset")
+    cones = [drive.beside_path(drive.slot(member.name)) for member in drive.script.cast]
+    source = drive.trigger_s + distance + 30.0
+    assert len(cones) == math.ceil(0.1 * distance)
+    assert [s for s, _ in cones] == pytest.approx([source - 10.0 - 5.0 * k for k in range(len(cones))], abs=2.5)
+    assert [right for _, right in cones] == pytest.approx([-LANE * 1.4] * len(cones), abs=0.3)
+    drive.to_trigger()
+    assert not drive.w["hidden"][drive.cast_slots()].any()
+    assert drive.w["bg_opposite_active"] == 0
+    assert drive.w["num_closed"] == 1
+    middle = []
+    for _ in range(200):
+        drive.tick(0.0, right=1.5)
+        middle += [
+            right for s, right in map(drive.beside_path, drive.flow_slots()) if source - 60.0 < s < source - 25.0
+        ]
+    # its left side, 0.7 m from its centre, is `offset` m across the line between the lanes
+    assert np.median(middle) == pytest.approx(-LANE / 2 + offset - 0.7, abs=0.25)
+    s = sorted(drive.beside_path(i)[0] for i in drive.flow_slots())
+    assert np.all(np.diff(s) > 38.0)
+
+
+def test_invasion_ends_where_it_comes_from() -> None:
+    drive = drive_of("InvadingTurn")
+    source = drive.trigger_s + drive.value("distance") + 30.0
+    end_of(drive)
+    assert drive.path_s == pytest.approx(source, abs=2.0)
+    assert drive.w["time"] > TICK_SECONDS
