@@ -28,7 +28,7 @@ TURNS_LEFT = -0.8  # rad of heading over a junction
 
 @kernel
 def find_gate(w, net, routes, sheet):  # type: ignore[no-untyped-def]
-    """Where the ego waits for a gap in crossing or merging vehicles: m along the path, or a huge number.
+    """Where the ego waits for a gap in crossing or merging vehicles: m along the path, huge where there are none.
 
     A run-up before the place where they meet lets the ego cross fast, so that shorter gaps will do.
     """
@@ -42,7 +42,7 @@ def find_gate(w, net, routes, sheet):  # type: ignore[no-untyped-def]
         for k in range(STEPS):
             if sheet.low[n, k] < sheet.high[n, k]:
                 gate = min(gate, sheet.low[n, k])
-    if gate > w.path_s + 70.0 or gate < w.path_s - 1.0:
+    if gate > w.path_s + 70.0:
         return FREE
     r = w.route
     first = routes.path_first[r]
@@ -150,7 +150,7 @@ def take_gap(w, e, net, routes, sheet, wanted):  # type: ignore[no-untyped-def]
     gate = find_gate(w, net, routes, sheet)
     if gate > FREE - 1.0:
         return
-    if sheet.stop[0] > gate + RUN_UP + 6.0:
+    if sheet.stop[0] > max(gate, s) + RUN_UP + 6.0:
         if gap_is_open(w, sheet):
             e.rushing = 1
             return
@@ -170,7 +170,8 @@ def take_gap(w, e, net, routes, sheet, wanted):  # type: ignore[no-untyped-def]
                         return
             lay_out(w, e, routes, sheet, False, STEPS)
             set_caps(w, e, net, routes, sheet, False)
-    sheet.stop[0] = min(sheet.stop[0], max(gate, s + speed * speed / 4.0))
+    if gate + RUN_UP > s - 1.0:
+        sheet.stop[0] = min(sheet.stop[0], max(gate, s + speed * speed / 4.0))
 
 
 @kernel
@@ -183,5 +184,5 @@ def rush(w, sheet):  # type: ignore[no-untyped-def]
     for m in range(sheet.busy_count[0]):
         low = sheet.busy_low[0, m]
         if sheet.busy_keep[0, m] >= 0.0 and s <= low < s + 60.0:
-            acceleration = min(acceleration, follow(speed, cap, low - s, sheet.busy_speed[0, m], 1.0))
+            acceleration = min(acceleration, follow(speed, low - s, sheet.busy_speed[0, m], 1.0, HURRY_ACCELERATION))
     return acceleration

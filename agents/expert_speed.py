@@ -25,6 +25,8 @@ SLOW = 0.6  # times the cap, while somebody with a siren passes
 HASTE = 1.25  # times the caps, when in a hurry
 HEADWAY = 0.9  # s
 STANDSTILL = 2.0  # m
+GENTLE_BRAKE = 2.5  # m/s2 that is planned with
+FIRM_BRAKE = 4.5  # m/s2 where that is not enough
 HARDEST_BRAKE = 7.5  # m/s2
 COMFORT_JERK = 4.0  # m/s3
 
@@ -80,12 +82,13 @@ def pace_at(sheet, s):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def follow(speed, wanted, gap, leader_speed, keep):  # type: ignore[no-untyped-def]
-    """Intelligent Driver Model (Treiber et al. 2000) with the expert's numbers, without its free term; m/s2."""
+def follow(speed, gap, leader_speed, keep, most):  # type: ignore[no-untyped-def]
+    """Intelligent Driver Model (Treiber et al. 2000) with the expert's numbers, without its free term; m/s2, up to `most`."""
     closing = speed * (speed - leader_speed) / (2.0 * math.sqrt(MAX_ACCELERATION * 2.5))
     desired = keep + max(speed * HEADWAY + closing, 0.0)
     ratio = desired / max(gap, 0.1)
-    return max(MAX_ACCELERATION * (1.0 - ratio * ratio), -HARDEST_BRAKE)
+    free = 1.0 - ratio * ratio
+    return max(free * (most if free > 0.0 else MAX_ACCELERATION), -HARDEST_BRAKE)
 
 
 @kernel
@@ -101,9 +104,7 @@ def wanted_acceleration(w, e, sheet):  # type: ignore[no-untyped-def]
     for m in range(sheet.busy_count[0]):
         if sheet.busy_keep[0, m] >= 0.0 and sheet.busy_low[0, m] >= s - 0.5 and sheet.busy_low[0, m] < s + 80.0:
             gap = sheet.busy_low[0, m] - s
-            acceleration = min(
-                acceleration, follow(speed, cap, gap, sheet.busy_speed[0, m], sheet.busy_keep[0, m])
-            )
+            acceleration = min(acceleration, follow(speed, gap, sheet.busy_speed[0, m], sheet.busy_keep[0, m], most))
     return acceleration
 
 
@@ -125,7 +126,7 @@ def roll(sheet, s, speed, first, tail, drive_on, steps):  # type: ignore[no-unty
                 for m in range(sheet.busy_count[k - 1]):
                     low = sheet.busy_low[k - 1, m]
                     if low >= s and sheet.busy_keep[k - 1, m] >= 0.0 and low < s + 60.0:
-                        following = follow(speed, 0.0, low - s, sheet.busy_speed[k - 1, m], 1.0)
+                        following = follow(speed, low - s, sheet.busy_speed[k - 1, m], 1.0, tail)
                         acceleration = min(acceleration, max(following, -4.0))
         after = max(speed + acceleration * STEP_SECONDS, 0.0)
         s += 0.5 * (speed + after) * STEP_SECONDS * pace_at(sheet, s)
@@ -137,11 +138,12 @@ def roll(sheet, s, speed, first, tail, drive_on, steps):  # type: ignore[no-unty
 
 
 @kernel
-def is_safe(sheet, s, speed, first, hurry, brake):  # type: ignore[no-untyped-def]
-    """True when, after one step with `first`, driving on (up to `hurry`) or braking with `brake` meets nobody."""
-    k, end, left = roll(sheet, s, speed, first, hurry, True, STEPS)
-    if k == STEPS:
-        return True
+def is_safe(sheet, s, speed, first, drive_on, brake):  # type: ignore[no-untyped-def]
+    """True when, after one step with `first`, braking with `brake` meets nobody; or, with `drive_on`, driving on."""
+    if drive_on:
+        k, end, left = roll(sheet, s, speed, first, MAX_ACCELERATION, True, STEPS)
+        if k == STEPS:
+            return True
     k, end, left = roll(sheet, s, speed, first, -brake, False, STEPS)
     return k == STEPS
 
@@ -149,36 +151,32 @@ def is_safe(sheet, s, speed, first, hurry, brake):  # type: ignore[no-untyped-de
 @kernel
 def safe_acceleration(sheet, s, speed, wanted):  # type: ignore[no-untyped-def]
     """The highest acceleration up to `wanted` after which a safe way is left, m/s2."""
-    if is_safe(sheet, s, speed, wanted, MAX_ACCELERATION, 2.5):
+    if is_safe(sheet, s, speed, wanted, True, GENTLE_BRAKE):
         return wanted
     for harshness in range(3):
-        brake = 2.5 if harshness == 0 else 4.5 if harshness == 1 else HARDEST_BRAKE
-        hurry = MAX_ACCELERATION if harshness == 0 else HURRY_ACCELERATION
+        brake = GENTLE_BRAKE if harshness == 0 else FIRM_BRAKE if harshness == 1 else HARDEST_BRAKE
         upper = wanted + 1e-9
         trial = wanted if harshness > 0 else wanted - 0.8
         while upper > -brake:
             trial = max(trial, -brake)
-            if is_safe(sheet, s, speed, trial, hurry, brake):
+            if is_safe(sheet, s, speed, trial, harshness == 0, brake):
                 for _ in range(3):  # between the last unsafe and the first safe one
                     middle = 0.5 * (trial + upper)
-                    if is_safe(sheet, s, speed, middle, hurry, brake):
+                    if is_safe(sheet, s, speed, middle, harshness == 0, brake):
                         trial = middle
                     else:
                         upper = middle
                 return trial
             upper = trial
             trial -= 0.8
-        if harshness > 0:
-            # out of the way ahead
+        if harshness == 1:  # out of the way ahead
             k, end, left = roll(sheet, s, speed, HURRY_ACCELERATION, HURRY_ACCELERATION, True, STEPS)
             if k == STEPS:
                 return HURRY_ACCELERATION
     # nothing is safe: whatever meets somebody last
     brake_until, end, left = roll(sheet, s, speed, -HARDEST_BRAKE, -HARDEST_BRAKE, False, STEPS)
-    drive_until, end, left = roll(sheet, s, speed, wanted, HURRY_ACCELERATION, True, STEPS)
-    if drive_until > brake_until + 2:
-        return min(wanted, MAX_ACCELERATION) if wanted > 0.0 else wanted
-    return -HARDEST_BRAKE
+    drive_until, end, left = roll(sheet, s, speed, HURRY_ACCELERATION, HURRY_ACCELERATION, True, STEPS)
+    return HURRY_ACCELERATION if drive_until > brake_until + 2 else -HARDEST_BRAKE
 
 
 @kernel
