@@ -12,10 +12,11 @@ from agents.expert_memory import LONG_STEPS, MAX_NEAR, STEP_SECONDS
 from agents.expert_path import nearest_coarse, path_pose, to_path
 from simulator.blueprints import Kind
 from simulator.collisions import FLAT
+from simulator.dynamics import REAR_AXLE, REFERENCE_HALF_LENGTH
 from simulator.kernel import kernel
 from simulator.roads.network import Yield
-from simulator.roads.queries import lane_pose
-from simulator.state import EGO, MAX_PLAN, Behaviour, DriverFlag, LightState
+from simulator.roads.queries import lane_curvature, lane_pose
+from simulator.state import EGO, MAX_PLAN, Behaviour, DriverFlag, LightState, Role
 
 _LANES = int(Behaviour.LANES)
 _TRACK = int(Behaviour.TRACK)
@@ -30,6 +31,8 @@ _CONSTANT_VELOCITY = int(DriverFlag.CONSTANT_VELOCITY)
 _RED = int(LightState.RED)
 _YELLOW = int(LightState.YELLOW)
 _GIVES_WAY = int(Yield.GIVES_WAY)
+
+_FLOW = int(Role.FLOW)
 
 FREE = 1e6
 SIDE_SIGHT = 45.0  # m beside the path beyond which nobody matters within the horizon
@@ -156,6 +159,13 @@ def note(w, routes, sheet, n, k, hint, x, y, yaw):  # type: ignore[no-untyped-de
 
 
 @kernel
+def lag(w, j, bend):  # type: ignore[no-untyped-def]
+    """How much the heading of a vehicle stays behind its course in a bend, rad (`simulator.dynamics.move`)."""
+    rear = REAR_AXLE * w.half_length[j] / REFERENCE_HALF_LENGTH
+    return math.asin(min(max(rear * bend, -0.7), 0.7))
+
+
+@kernel
 def forecast_straight(w, routes, sheet, n, j, steps):  # type: ignore[no-untyped-def]
     """Straight on at constant speed: walkers, and whatever is on no lane."""
     x = w.x[j]
@@ -214,9 +224,10 @@ def forecast_on_track(w, routes, sheet, n, j, steps):  # type: ignore[no-untyped
         yaw = routes.track_yaw[q] if f < 0.5 else routes.track_yaw[q + 1]
         x = routes.track_x[q] + f * (routes.track_x[q + 1] - routes.track_x[q]) - offset * math.sin(yaw)
         y = routes.track_y[q] + f * (routes.track_y[q + 1] - routes.track_y[q]) + offset * math.cos(yaw)
-        if f < 0.0 or (f > 1.0 and q < first + count - 2):
-            yaw = w.yaw[j]
-        hint = note(w, routes, sheet, n, k, hint, x, y, yaw)
+        bend = math.sin(routes.track_yaw[q + 1] - routes.track_yaw[q]) / step
+        if f > 1.0 and w.role[j] == _FLOW:  # it is taken away at the end of its track
+            x += 1e4
+        hint = note(w, routes, sheet, n, k, hint, x, y, yaw - lag(w, j, bend))
 
 
 @kernel
@@ -246,4 +257,5 @@ def forecast_on_lanes(w, net, routes, sheet, n, j, steps):  # type: ignore[no-un
         offset = w.lane_offset[j] if at == 0 else w.desired_offset[j]
         x += beyond * math.cos(yaw) - offset * math.sin(yaw)
         y += beyond * math.sin(yaw) + offset * math.cos(yaw)
-        hint = note(w, routes, sheet, n, k, hint, x, y, yaw)
+        bend = lane_curvature(net, lane, s)
+        hint = note(w, routes, sheet, n, k, hint, x, y, yaw - lag(w, j, bend))

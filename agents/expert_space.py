@@ -12,7 +12,7 @@ from agents.expert_memory import KEEP_LANE, MAX_BUSY, PASS
 from agents.expert_path import body_pose, line_at, line_curvature, path_pose
 from simulator.blueprints import Kind
 from simulator.kernel import kernel
-from simulator.state import EGO, Behaviour, DriverFlag
+from simulator.state import EGO, Behaviour, DriverFlag, Role
 
 _WALKER = int(Kind.WALKER)
 _BICYCLE = int(Kind.BICYCLE)
@@ -21,6 +21,9 @@ _LANES = int(Behaviour.LANES)
 _TRACK = int(Behaviour.TRACK)
 _IGNORE_VEHICLES = int(DriverFlag.IGNORE_VEHICLES)
 
+_FLOW = int(Role.FLOW)
+
+PATIENCE = 10.0  # s of standing after which the ego takes smaller gaps
 FRONT_SWING = 6.5  # m of the front corners to the outside of a bend, times its curvature (the box turns late)
 _EMPTY_LOW = 1e9
 _EMPTY_HIGH = -1e9
@@ -86,11 +89,17 @@ def clip_to_strip(half_length, half_width, turn, low, high):  # type: ignore[no-
 
 
 @kernel
-def side_margin(w, j, turn, moving):  # type: ignore[no-untyped-def]
-    """Metres to keep beside an actor; less where it follows a script and is easily foreseen."""
+def is_tight(w, e, j):  # type: ignore[no-untyped-def]
+    """True for those that are foreseen well enough to pass close by: flows; traffic, once the ego has waited for long."""
+    return (w.role[j] == _FLOW and w.behaviour[j] == _TRACK) or (w.behaviour[j] == _LANES and e.still > PATIENCE)
+
+
+@kernel
+def side_margin(w, j, turn, moving, tight):  # type: ignore[no-untyped-def]
+    """Metres to keep beside an actor."""
     if w.kind[j] == _WALKER or w.kind[j] == _BICYCLE:
         return 0.5 if moving else 0.35
-    if not moving or w.behaviour[j] == _TRACK:
+    if not moving or tight:
         return 0.25
     if math.cos(turn) < -0.5:
         return 0.3
@@ -176,8 +185,9 @@ def lay_out(w, e, routes, sheet, trial, steps):  # type: ignore[no-untyped-def]
     for n in range(sheet.count[0]):
         j = sheet.slot[n]
         moving = sheet.fixed[n] == 0
-        side = side_margin(w, j, sheet.turn[n, 0], moving) * slim
-        ends = slim * (0.6 if moving and w.behaviour[j] != _TRACK else 0.3)
+        tight = is_tight(w, e, j)
+        side = side_margin(w, j, sheet.turn[n, 0], moving, tight) * slim
+        ends = slim * (0.3 if not moving or tight else 0.5 + 0.05 * abs(w.speed[j]))
         sheet.keep[n] = ROOM_TO_TURN_OUT if sheet.obstacle[n] == 3 and e.manoeuvre == KEEP_LANE else 2.0
         if not moving:
             low, high = stretch_standing(w, e, routes, sheet, trial, n, side, ends)
@@ -202,7 +212,7 @@ def lay_out(w, e, routes, sheet, trial, steps):  # type: ignore[no-untyped-def]
         for k in range(steps):
             sheet.low[n, k], sheet.high[n, k] = stretch_moving(w, e, routes, sheet, trial, n, k, side, ends)
     judge_followers(w, e, sheet, trial)
-    gather(w, sheet, steps, e.rushing == 1 and not trial)
+    gather(w, e, sheet, steps, e.rushing == 1 and not trial)
 
 
 @kernel
@@ -240,7 +250,7 @@ def judge_followers(w, e, sheet, trial):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def gather(w, sheet, steps, exact):  # type: ignore[no-untyped-def]
+def gather(w, e, sheet, steps, exact):  # type: ignore[no-untyped-def]
     """Per step, the stretches that are taken then or nearly then: crossing traffic 0.25 s before to 0.5 s after.
 
     Oncoming traffic gets 0.5 s before and 1 s after. `exact`: no margins in time.
@@ -255,17 +265,17 @@ def gather(w, sheet, steps, exact):  # type: ignore[no-untyped-def]
                 for k in range(steps):
                     add_busy(sheet, k, sheet.low[n, 0], sheet.high[n, 0], sheet.keep[n], 0.0)
             continue
-        scripted = w.behaviour[sheet.slot[n]] == _TRACK  # what follows a script is easily foreseen
+        tight = is_tight(w, e, sheet.slot[n])
         for k in range(steps):
             facing = math.cos(sheet.turn[n, k])
             before = 0
             after = 1
-            if facing < -0.97 or (facing < -0.5 and not scripted):
+            if facing < -0.97:
                 before = 2
                 after = 4
             elif facing < 0.7:
-                before = 0 if scripted else 1
-                after = 1 if scripted else 2
+                before = 0 if tight else 1
+                after = 1 if tight else 2
             if exact:
                 before = 0
                 after = 0
