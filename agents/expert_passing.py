@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from agents.expert_memory import KEEP_LANE, LATE_TURN, LONG_STEPS, MAKE_WAY, PASS
+from agents.expert_memory import KEEP_LANE, LATE_TURN, LONG_STEPS, MAKE_WAY, PASS, STEPS
 from agents.expert_path import glide_to, lane_there, profile_at, take_trial
 from agents.expert_space import ROOM_TO_TURN_OUT, lay_out
 from agents.expert_speed import PASS_ACCELERATION, roll, set_caps
@@ -257,9 +257,14 @@ def pass_obstacles(w, e, net, routes, sheet, wrong_way_ok):  # type: ignore[no-u
     cluster = sheet.cluster
     blocked = find_cluster(w, e, sheet, cluster)
     now, slope, second = profile_at(e.knot_s, e.knot_d, e.num_knots, e.first_slope, w.path_s)
-    if e.manoeuvre == PASS and abs(now - e.wait_offset) > BEGUN:
-        go_on_passing(w, e, sheet, blocked)
-        return False
+    if e.manoeuvre == PASS:
+        if abs(now - e.wait_offset) > BEGUN:
+            go_on_passing(w, e, sheet, blocked)
+            return False
+        if blocked and e.num_knots == 4 and w.speed[EGO] > 0.5:
+            k, end, left = roll(sheet, w.path_s, w.speed[EGO], 1.0, PASS_ACCELERATION, True, STEPS)
+            if k == STEPS:
+                return False
     if not blocked:
         e.blocked = 0.0
         e.wait_offset = 0.0

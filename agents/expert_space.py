@@ -180,13 +180,16 @@ def lay_out(w, e, routes, sheet, trial, steps):  # type: ignore[no-untyped-def]
     """Blocked stretches of all listed actors on the line in use (or on trial), steps 0..steps-1, then `gather` them."""
     here = w.path_s
     slim = 0.5 if e.still > 25.0 else 1.0  # who has waited long takes less room
-    if e.rushing == 1 and not trial:
+    committed = not trial and (e.rushing == 1 or e.manoeuvre == PASS)
+    if committed:
         slim = 0.4  # a gap that has been taken is given up only for a real conflict
     for n in range(sheet.count[0]):
         j = sheet.slot[n]
         moving = sheet.fixed[n] == 0
         tight = is_tight(w, e, j)
-        side = side_margin(w, j, sheet.turn[n, 0], moving, tight) * slim
+        side = side_margin(w, j, sheet.turn[n, 0], moving, tight)
+        if moving or e.still > 25.0:
+            side *= slim
         ends = slim * (0.3 if not moving or tight else 0.5 + 0.05 * abs(w.speed[j]))
         sheet.keep[n] = ROOM_TO_TURN_OUT if sheet.obstacle[n] == 3 and e.manoeuvre == KEEP_LANE else 2.0
         if not moving:
@@ -212,7 +215,7 @@ def lay_out(w, e, routes, sheet, trial, steps):  # type: ignore[no-untyped-def]
         for k in range(steps):
             sheet.low[n, k], sheet.high[n, k] = stretch_moving(w, e, routes, sheet, trial, n, k, side, ends)
     judge_followers(w, e, sheet, trial)
-    gather(w, e, sheet, steps, e.rushing == 1 and not trial)
+    gather(w, e, sheet, steps, committed)
 
 
 @kernel
@@ -253,7 +256,7 @@ def judge_followers(w, e, sheet, trial):  # type: ignore[no-untyped-def]
 def gather(w, e, sheet, steps, exact):  # type: ignore[no-untyped-def]
     """Per step, the stretches that are taken then or nearly then: crossing traffic 0.25 s before to 0.5 s after.
 
-    Oncoming traffic gets 0.5 s before and 1 s after. `exact`: no margins in time.
+    Oncoming traffic gets 0.75 s after. `exact`: no margins in time.
     """
     for k in range(steps):
         sheet.busy_count[k] = 0
@@ -271,8 +274,8 @@ def gather(w, e, sheet, steps, exact):  # type: ignore[no-untyped-def]
             before = 0
             after = 1
             if facing < -0.97:
-                before = 2
-                after = 4
+                before = 1
+                after = 3
             elif facing < 0.7:
                 before = 0 if tight else 1
                 after = 1 if tight else 2
