@@ -21,11 +21,13 @@ from scenarios.vocabulary import (
     WrongDirectionTest,
     exactly,
 )
+from simulator.blueprints import BICYCLES
 from simulator.roads.network import LaneType
 from simulator.state import LightState
 
 QUARTER_TURN = math.pi / 2
 KMH = 1.0 / 3.6
+BICYCLE: tuple[int, ...] = tuple(int(i) for i in BICYCLES)  # to draw members and flows from
 
 
 def toward(side: str) -> float:

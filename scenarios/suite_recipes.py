@@ -45,7 +45,7 @@ class Recipe:
 # Candidate starts
 
 
-def _lane_starts(net: RoadArrays) -> Iterator[LanePoint]:
+def lane_starts(net: RoadArrays) -> Iterator[LanePoint]:
     """Places every 10 m on all driving lanes outside junctions."""
     for lane in range(len(net.lane_length)):
         if net.lane_type[lane] == LaneType.DRIVING and net.lane_junction[lane] < 0:
@@ -53,7 +53,7 @@ def _lane_starts(net: RoadArrays) -> Iterator[LanePoint]:
                 yield LanePoint(net, lane, 2.0 + k * _PITCH)
 
 
-def _movements(net: RoadArrays) -> Iterator[LanePoint]:
+def movements(net: RoadArrays) -> Iterator[LanePoint]:
     """The starts of all driving lanes that lead into a junction from outside."""
     for lane in range(len(net.lane_length)):
         if net.lane_type[lane] == LaneType.DRIVING and net.lane_junction[lane] >= 0:
@@ -62,11 +62,11 @@ def _movements(net: RoadArrays) -> Iterator[LanePoint]:
                 yield LanePoint(net, lane, 0.0)
 
 
-def _road_key(start: LanePoint) -> tuple[int, ...]:
+def road_key(start: LanePoint) -> tuple[int, ...]:
     return int(start.net.lane_road[start.lane]), int(np.sign(start.net.lane_id[start.lane]))
 
 
-def _movement_key(start: LanePoint) -> tuple[int, ...]:
+def movement_key(start: LanePoint) -> tuple[int, ...]:
     return (int(start.net.lane_junction[start.lane]),)
 
 
@@ -95,7 +95,7 @@ def along(
             return None
         return Draft(tuple(ahead_stretches(start, metres)), trigger, drawn)
 
-    return Recipe(_lane_starts, draft, _road_key)
+    return Recipe(lane_starts, draft, road_key)
 
 
 def can_pass_on_left(trigger: LanePoint, event: LanePoint) -> bool:
@@ -176,7 +176,7 @@ def through(
         drawn = parameters(lane, leaving, draws)
         return Draft((*chain, *ahead_stretches(leaving, after)), entry.back(approach), drawn)
 
-    return Recipe(_movements, draft, _movement_key, check)
+    return Recipe(movements, draft, movement_key, check)
 
 
 def entry_of(lane: LanePoint) -> LanePoint:
@@ -223,7 +223,7 @@ def _has_walkers_at_entry(lane: LanePoint) -> bool:
     return found and lateral(entry, sidewalk) < _SIDE_LIMIT
 
 
-def _enters_flow(lane: LanePoint) -> bool:
+def enters_flow(lane: LanePoint) -> bool:
     return not is_signalled(lane) and abs(turn_of(lane)) > 20.0 and main_entry(lane) is not None
 
 
@@ -294,9 +294,9 @@ def _red_runner(lane: LanePoint, leaving: LanePoint, draws: Draws) -> Parameters
     return {"direction": {"value": sides[whole(draws, 0, len(sides) - 1)]}}
 
 
-def _flow_to_enter(lane: LanePoint, leaving: LanePoint, draws: Draws) -> Parameters:
+def flow_to_enter(lane: LanePoint, leaving: LanePoint, draws: Draws) -> Parameters:
     main = main_entry(lane)
-    assert main is not None  # `_enters_flow` has found it
+    assert main is not None  # `enters_flow` has found it
     return {
         "start_actor_flow": location(main.walk_back(50.0)),
         "end_actor_flow": location(leaving.ahead(30.0)),
@@ -316,7 +316,7 @@ RECIPES: Mapping[str, Recipe] = {
         _crossed_by_red_runner, 30.0, (25.0, 40.0), _red_runner, blind_driver_is_met
     ),
     "SignalizedJunctionLeftTurn": through(left_across_traffic, 25.0, (30.0, 40.0), left_turn),
-    "EnterActorFlow": through(_enters_flow, 25.0, (34.0, 40.0), _flow_to_enter),
+    "EnterActorFlow": through(enters_flow, 25.0, (34.0, 40.0), flow_to_enter),
     "ParkingCutIn": along(has_parking, 80.0, (100.0, 137.0), lambda draws: {"direction": {"value": "right"}}),
     "YieldToEmergencyVehicle": along(
         _can_make_room, 100.0, (105.0, 130.0), lambda draws: {"distance": value(whole(draws, 26, 30))}

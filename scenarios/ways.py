@@ -18,7 +18,7 @@ _STEP_BACK = 5.0  # metres in which the official code walks back from an entry
 class Way:
     """From before an entry through the junction to beyond it."""
 
-    entry: LanePoint  # the end of the lane by which it enters
+    entry: LanePoint  # the end of the lane by which it enters, or where it begins
     sink: LanePoint  # where it ends
     line: Polyline
     exit_lane: int  # by which it leaves the junction, -1 when it ends inside
@@ -46,7 +46,16 @@ def way_through(at: Site, entry: LanePoint, *, before: float = 0.0, beyond: floa
     Args:
         turn: heading change wanted in the junction, radians: 0 straight on, pi / 2 to the right.
     """
-    stretches = straight_stretches(entry.walk_back(before, step=_STEP_BACK), beyond, turn)
+    return _way(at, entry, entry.walk_back(before, step=_STEP_BACK), beyond, turn)
+
+
+def way_ahead(at: Site, start: LanePoint, *, beyond: float) -> Way:
+    """The way from a place straight on through the next junction to `beyond` metres past it."""
+    return _way(at, start, start, beyond, 0.0)
+
+
+def _way(at: Site, entry: LanePoint, start: LanePoint, beyond: float, turn: float) -> Way:
+    stretches = straight_stretches(start, beyond, turn)
     inside = [at.net.lane_junction[lane] >= 0 for lane, _, _ in stretches]
     metres = [s_to - s_from for _, s_from, s_to in stretches]
     first = inside.index(True) if True in inside else len(stretches)

@@ -14,6 +14,7 @@ from scenarios.director_state import Status
 from scenarios.registry import scenario_types
 from scenarios.suite_maker import make_suite
 from scenarios.suite_recipes_more import ALL_RECIPES, MORE_RECIPES
+from scenarios.vocabulary import Raise
 from simulator.blueprints import HALF_SIZE
 from simulator.roads.towns import load_named_town
 from simulator.state import EGO, HAZARD, SPECIAL, TICK_SECONDS, LightState, Role, VehicleLight
@@ -22,6 +23,7 @@ from tests.scenario_drive import Drive
 SPEED = 8.0  # m/s of the ego where nothing else is said
 LANE = 3.5  # m, width of most of MiniTown's lanes
 WHOLE_ROUTE = ("T_Junction", "SequentialLaneChange")  # last longer than their routes, as officially
+BESIDE_THE_EGO = ("Hazard", "HighwayCutIn", "ParkingExit")  # their vehicles drive along with the ego
 ENDING = [kind for kind in MORE_RECIPES if kind not in WHOLE_ROUTE]
 
 
@@ -72,7 +74,8 @@ def test_it_starts_at_its_trigger_point_and_not_before(kind: str) -> None:
     for member in drive.script.cast:
         slot = drive.slot(member.name)
         assert drive.w["blueprint"][slot] in member.choices
-        assert drive.w["hidden"][slot] == member.hidden
+        raised = any(isinstance(word, Raise) and member.name in word.members for word in drive.script.setup)
+        assert drive.w["hidden"][slot] == (member.hidden and not raised)
         assert drive.w["role"][slot] == Role.SCENARIO
     drive.remove_traffic()
     while drive.path_s < drive.trigger_s - TRIGGER_DISTANCE - 1.0:
@@ -90,7 +93,7 @@ def test_it_ends_and_leaves_the_world_as_it_was(kind: str) -> None:
     switches = drive.s.copy()
     drive.to_trigger(SPEED)
     for _ in range(1800):
-        let_pass = not kind.startswith("Hazard") and any(drive.w["speed"][drive.cast_slots()] > 0.5)
+        let_pass = not kind.startswith(BESIDE_THE_EGO) and any(drive.w["speed"][drive.cast_slots()] > 0.5)
         drive.tick(0.0 if let_pass else SPEED, right=-LANE if kind.startswith("Hazard") else 0.0)
         if drive.status == Status.DONE:
             break
@@ -111,6 +114,7 @@ def test_it_ends_and_leaves_the_world_as_it_was(kind: str) -> None:
         "bg_route_sources",
         "bg_entries_stopped",
         "bg_keep_behind",
+        "bg_spawn_dist",
     ):
         assert drive.w[name] == before[name], name
     # the official code leaves the wrong-direction test off after this one
@@ -544,3 +548,206 @@ def test_invasion_ends_where_it_comes_from() -> None:
     end_of(drive)
     assert drive.path_s == pytest.approx(source, abs=2.0)
     assert drive.w["time"] > TICK_SECONDS
+
+
+# Merging and crossing flows
+
+MERGERS = ("MergerIntoSlowTraffic", "MergerIntoSlowTrafficV2")
+
+
+@pytest.mark.parametrize("kind", MERGERS)
+def test_slow_traffic_is_there_when_the_ego_comes(kind: str) -> None:
+    drive = drive_of(kind)
+    drive.to_trigger()
+    slots = drive.flow_slots()
+    low, high = drive.value("source_dist_interval", "from"), drive.value("source_dist_interval", "to")
+    line = drive.script.flows[0].track
+    assert len(drive.script.flows) == 1
+    assert len(slots) >= int((len(line.x) - 1) * line.step / high)
+    gaps = np.diff(np.sort(drive.w["track_s"][slots]))[1:]
+    assert np.all((gaps > low - 1.0) & (gaps < high + 2.0))
+    assert drive.w["speed"][slots] == pytest.approx([drive.value("flow_speed")] * len(slots))
+    assert drive.w["bg_route_sources"] == 0
+    assert drive.w["bg_keep_behind"] == 1
+    assert drive.w["bg_clear_junction"] == (-1 if kind.endswith("V2") else junction_ahead(drive))
+
+
+@pytest.mark.parametrize("kind", MERGERS)
+def test_merging_ends_at_the_end_of_the_slow_traffic(kind: str) -> None:
+    drive = drive_of(kind)
+    drive.to_trigger()
+    line = drive.script.flows[0].track
+    end_of(drive)
+    assert math.hypot(drive.w["x"][EGO] - line.x[-1], drive.w["y"][EGO] - line.y[-1]) < 2.5
+    assert drive.w["bg_route_sources"] == 1
+
+
+def test_the_second_merger_closes_the_way_behind_the_junction() -> None:
+    drive = drive_of("MergerIntoSlowTrafficV2")
+    drive.to_trigger()
+    net = drive.batch.network.arrays
+    k = int((exit_s(drive) + 10.0) / drive.geometry.path_step)
+    roads = {int(net.lane_road[lane]) for lane in drive.w["closed_lane"][: int(drive.w["num_closed"])]}
+    assert int(net.lane_road[drive.geometry.path_lane[k]]) in roads
+
+
+def test_oncoming_stream_of_an_interurban_road_is_to_be_crossed() -> None:
+    drive = drive_of("InterurbanActorFlow")
+    drive.to_trigger(4.0)
+    assert drive.w["bg_opposite_active"] == 0
+    assert drive.w["num_closed"] == 3
+    assert len(drive.flow_slots()) <= 1  # none from the beginning
+    nearest = []
+    for _ in range(400):
+        drive.tick()
+        nearest += [abs(right) for s, right in map(drive.beside_path, drive.flow_slots()) if s < exit_s(drive)]
+    assert min(nearest) < 1.5
+    at = exit_s(drive)
+    end_of(drive)
+    assert drive.path_s == pytest.approx(at, abs=1.5)
+
+
+def test_one_stream_to_cross_and_one_to_enter() -> None:
+    drive = drive_of("InterurbanAdvancedActorFlow")
+    drive.to_trigger(4.0)
+    assert drive.w["bg_opposite_active"] == 0
+    assert drive.w["bg_route_sources"] == 0
+    cross, enter = (flow.track for flow in drive.script.flows)
+    assert math.cos(cross.yaw[0] - enter.yaw[-1]) < -0.8  # side by side, in opposite directions
+    assert math.hypot(cross.x[0] - enter.x[-1], cross.y[0] - enter.y[-1]) == pytest.approx(LANE, abs=0.7)
+    seen = set()
+    for _ in range(300):
+        drive.tick()
+        seen |= {int(drive.d["slot_flow"][i]) for i in drive.flow_slots()}
+    assert len(seen) == 2
+    ends = [(enter.x[-1], enter.y[-1])]
+    k = int(np.argmin(np.hypot(drive.geometry.path_x - ends[0][0], drive.geometry.path_y - ends[0][1])))
+    end_of(drive)
+    assert drive.path_s == pytest.approx(k * drive.geometry.path_step, abs=2.0)
+
+
+def test_bicycles_cross_the_turn_of_the_ego() -> None:
+    drive = drive_of("CrossingBicycleFlow")
+    drive.to_trigger(4.0)
+    slots = drive.flow_slots()
+    assert len(slots) >= 2  # some are there from the beginning
+    flow = drive.script.flows[0]
+    along = drive.w["track_s"][slots]
+    assert not np.any((along > flow.junction_from + 1.0) & (along < flow.junction_to - 1.0))
+    assert set(drive.w["blueprint"][slots]) <= set(flow.choices)
+    assert drive.w["bg_entries_stopped"] == 1
+    nearest = []
+    for _ in range(400):
+        drive.tick()
+        slots = drive.flow_slots()
+        nearest += [abs(right) for s, right in map(drive.beside_path, slots) if s < exit_s(drive) + 5.0]
+    assert drive.w["speed"][slots] == pytest.approx([drive.value("flow_speed")] * len(slots), abs=1.5)
+    assert min(nearest) < 1.0
+    at = exit_s(drive)
+    end_of(drive)
+    assert drive.path_s == pytest.approx(at, abs=1.5)
+
+
+def test_the_turn_across_bicycles_gets_green_after_5_s_where_there_are_lights() -> None:
+    town = load_named_town("MiniTown", None)
+    many = prepare_routes(town, make_suite(town, ["CrossingBicycleFlow"], 5, seed=3))
+    held = [k for k in range(5) if has_light(many, k)]
+    drive = Drive(many, held[0], traffic=False)
+    drive.to_trigger()
+    assert lights(drive) == (LightState.RED, {LightState.RED})
+    drive.wait(4.8)
+    assert lights(drive) == (LightState.RED, {LightState.RED})
+    drive.wait(0.4)
+    assert lights(drive) == (LightState.GREEN, {LightState.RED})
+
+
+def has_light(routes: RouteBatch, k: int) -> bool:
+    """Whether a route's first junction has a light for the ego."""
+    net, lanes = routes.network.arrays, routes.routes[k].geometry.path_lane
+    return int(net.lane_light[next(int(i) for i in lanes if i >= 0 and net.lane_junction[i] >= 0)]) >= 0
+
+
+def junction_ahead(drive: Drive) -> int:
+    net = drive.batch.network.arrays
+    lanes = drive.geometry.path_lane[int(drive.trigger_s / drive.geometry.path_step) :]
+    return next(int(net.lane_junction[i]) for i in lanes if i >= 0 and net.lane_junction[i] >= 0)
+
+
+# Beside the ego
+
+
+def test_a_car_arrives_with_the_ego_and_cuts_in() -> None:
+    drive = drive_of("HighwayCutIn")
+    car = drive.slot("car")
+    assert drive.beside_path(car)[1] == pytest.approx(LANE, abs=0.5)
+    drive.to_trigger()
+    assert drive.w["hidden"][car] == 0
+    out = exit_s(drive)
+    drive.until(lambda: drive.path_s > out - 10.0, SPEED)
+    assert drive.beside_path(car)[1] == pytest.approx(LANE, abs=0.5)
+    drive.until(lambda: drive.path_s > out, SPEED)
+    s, _ = drive.beside_path(car)
+    assert s == pytest.approx(out + 10.0, abs=6.0)  # 10 m further when the ego leaves the junction
+    speeds = []
+    while drive.slot("car") >= 0:
+        right = drive.beside_path(car)[1]
+        drive.tick(SPEED * 0.8 if right < 3.0 else SPEED)  # the ego brakes for it
+        if drive.slot("car") >= 0 and abs(right) < 0.5:
+            speeds.append(float(drive.w["speed"][car]))
+    assert len(speeds) > 20  # it has driven in the ego's lane
+    assert np.median(speeds) == pytest.approx(0.8 * SPEED, abs=0.5)
+    assert drive.w["num_contacts"] == 0
+    assert drive.status == Status.DONE
+
+
+def test_the_ego_begins_between_two_parked_cars() -> None:
+    drive = drive_of("ParkingExit")
+    s, right = drive.beside_path(EGO)
+    assert right > 2.0
+    (front, at_front), (behind, _) = (drive.beside_path(drive.slot(name)) for name in ("front", "behind"))
+    assert front - s == pytest.approx(9.0, abs=0.7)
+    assert s - behind == pytest.approx(9.0, abs=0.7)
+    assert at_front == pytest.approx(right, abs=0.3)
+    side = drive.slot("side")
+    assert drive.w["hidden"][side] == 0
+    assert drive.beside_path(side)[0] == pytest.approx(s, abs=2.0)
+    assert abs(drive.beside_path(side)[1]) < 0.3
+    assert drive.w["num_contacts"] == 0
+
+
+def test_the_car_beside_drives_off_and_the_exit_ends_after_24_m() -> None:
+    drive = drive_of("ParkingExit")
+    side = drive.slot("side")
+    start = drive.place(side)
+    drive.to_trigger(0.0)
+    assert drive.w["bg_spawn_dist"] == 25.0
+    last, here, way = start, drive.place(EGO), 0.0
+    while drive.slot("side") >= 0:
+        last = drive.place(side)
+        drive.tick(0.0, right=2.5)
+        way += float(np.linalg.norm(drive.place(EGO) - here))
+        here = drive.place(EGO)
+    assert float(np.linalg.norm(last - start)) == pytest.approx(50.0, abs=1.5)
+    at = drive.path_s
+    end_of(drive, right=2.5)
+    assert way + drive.path_s - at == pytest.approx(24.0, abs=1.5)
+    assert drive.w["bg_spawn_dist"] == 15.0
+
+
+def test_the_ego_leaves_the_road_across_a_stream() -> None:
+    drive = drive_of("HighwayExit")
+    drive.to_trigger()
+    slots = drive.flow_slots()
+    assert len(slots) >= 2  # they are there from the beginning
+    assert drive.w["num_closed"] == 1
+    assert drive.w["speed"][slots] == pytest.approx([drive.value("flow_speed")] * len(slots))
+    ahead = [right for s, right in map(drive.beside_path, slots) if drive.path_s < s < drive.path_s + 15.0]
+    assert all(right == pytest.approx(LANE, abs=0.5) for right in ahead)
+    nearest = []
+    for _ in range(300):
+        drive.tick()
+        nearest += [abs(right) for s, right in map(drive.beside_path, drive.flow_slots()) if s > drive.path_s + 20.0]
+    assert min(nearest) < 0.5  # the route changes into their lane
+    at = exit_s(drive)
+    end_of(drive)
+    assert drive.path_s == pytest.approx(at, abs=1.5)

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from scenarios.parameters import SIDE, metres
+from scenarios.parameters import SIDE, Point, metres
 from scenarios.parts import KMH, in_parking_lane, joining_track
 from scenarios.placement import NotPlaced, Site
 from scenarios.registry import scenario_type
+from scenarios.route import Location
 from scenarios.script import Script
 from scenarios.vocabulary import (
+    CAREFUL,
+    FLOW_CAR,
     OBSTACLE_CAR,
     Arriving,
+    ClearJunction,
     CloseLanes,
     Drove,
     EgoSpeed,
     End,
+    ExtendExit,
     ExtraSpace,
     Follow,
+    FreeJunction,
     LeaveSpaceInFront,
+    MeetEgo,
     Member,
     Raise,
     Remove,
@@ -24,6 +31,7 @@ from scenarios.vocabulary import (
     SetSpeed,
     Wait,
 )
+from simulator.state import DriverFlag, VehicleLight
 
 _JOIN_METRES = 8.0  # along the road within which a BasicAgent gets from the kerb into its lane
 
@@ -99,4 +107,42 @@ def static_cut_in(at: Site, distance: float, direction: str) -> Script:
             (arriving, Wait(30.0), End()),
         ),
         finish=(ExtraSpace(0.0), ReopenLanes((side_lane,))),
+    )
+
+
+@scenario_type("HighwayCutIn", other_actor_location=Point(), end_location=Point())
+def highway_cut_in(at: Site, other_actor_location: Location, end_location: Location) -> Script:
+    """A car enters the road through the junction ahead at the same time as the ego, and cuts in from the right.
+
+    It drives so as to be 10 m behind its junction exit when the ego is at its own, changes to the lane on its left
+    within 2.3 s at 80 % of the ego's speed, stays there for 3 s, and goes. Ends then; `end_location` has no effect, as
+    officially.
+    """
+    start = at.lane_at(other_actor_location, what="other_actor_location")
+    line, goal = at.track_through_junction(start, beyond=10.0)
+    beside = goal.to_the("left")
+    if beside is None:
+        raise NotPlaced("there is no lane on the left for the car to cut into")
+    # the official code measures these ways by the car's speed at that moment
+    speed = beside.speed_limit
+    way = (0.3 + 2.0 + 3.0) * speed
+    change = joining_track(at, beside, goal.place, way + 20.0, blend=2.3 * speed)
+    junction = at.junction.junction
+    return Script(
+        cast=(Member("car", FLOW_CAR, start.place, hidden=True, lights=int(VehicleLight.LOW_BEAM)),),
+        strands=(
+            (
+                ClearJunction(junction),
+                CloseLanes((start.lane,)),
+                ExtendExit(170.0),
+                Raise(("car",)),
+                Follow("car", line, EgoSpeed(1.0), CAREFUL | DriverFlag.CONSTANT_VELOCITY),
+                MeetEgo("car", goal.place, at.exit.place),
+                Follow("car", change, EgoSpeed(0.8)),
+                Drove(way, "car"),
+                Remove(("car",)),
+                End(),
+            ),
+        ),
+        finish=(FreeJunction(), ReopenLanes((start.lane,))),
     )

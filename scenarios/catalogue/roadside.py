@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scenarios.lane_points import LanePoint
 from scenarios.parameters import SIDE, Interval, Quantity, kmh, metres
-from scenarios.parts import PASS_AGAINST_TRAFFIC, STOP_PASSING, oncoming_flow, toward
+from scenarios.parts import BICYCLE, PASS_AGAINST_TRAFFIC, STOP_PASSING, oncoming_flow, toward
 from scenarios.placement import NotPlaced, Site
 from scenarios.registry import scenario_type
 from scenarios.script import Script, Strand
@@ -30,10 +30,9 @@ from scenarios.vocabulary import (
     Wait,
     WrongDirectionTest,
 )
-from simulator.blueprints import BICYCLES, filter_blueprints
+from simulator.blueprints import filter_blueprints
 from simulator.state import DriverFlag
 
-BICYCLE: tuple[int, ...] = tuple(int(i) for i in BICYCLES)
 CAR_WITH_DOORS: tuple[int, ...] = tuple(int(i) for i in filter_blueprints(base_type="car", has_dynamic_doors=True))
 
 _ASIDE = 0.55  # of half the lane's width, to the right, that the bicycles ride off its centre
