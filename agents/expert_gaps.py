@@ -12,7 +12,7 @@ import math
 from agents.expert_memory import KEEP_LANE, LATE_TURN, STEPS
 from agents.expert_path import path_pose, profile_at, take_trial
 from agents.expert_space import lay_out
-from agents.expert_speed import FREE, HASTE, HURRY_ACCELERATION, MAX_ACCELERATION, cap_at, follow, roll, set_caps
+from agents.expert_speed import FREE, HASTE, HURRY_ACCELERATION, MAX_ACCELERATION, cap_at, engine_limit, follow, roll, set_caps
 from simulator.blueprints import Kind
 from simulator.kernel import kernel
 from simulator.roads.network import DRIVING_MASK
@@ -180,7 +180,7 @@ def rush(w, sheet):  # type: ignore[no-untyped-def]
     s = w.path_s
     speed = w.speed[EGO]
     cap = HASTE * cap_at(sheet, s + 0.25 * speed)
-    acceleration = min(HURRY_ACCELERATION, (cap - speed) / 0.5)
+    acceleration = min(engine_limit(speed), (cap - speed) / 0.5)
     for m in range(sheet.busy_count[0]):
         low = sheet.busy_low[0, m]
         if sheet.busy_keep[0, m] >= 0.0 and s <= low < s + 60.0:

@@ -11,6 +11,7 @@ import math
 
 from agents.expert_memory import CAP_METRES, CAPS, KEEP_LANE, MAKE_WAY, PASS, STEP_SECONDS, STEPS
 from agents.expert_path import line_at, line_curvature, path_pose
+from simulator.dynamics import throttle_acceleration
 from simulator.kernel import kernel
 from simulator.state import EGO, TICK_SECONDS
 
@@ -109,6 +110,12 @@ def wanted_acceleration(w, e, sheet):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def engine_limit(speed):  # type: ignore[no-untyped-def]
+    """Acceleration that a hurrying ego counts on, m/s2."""
+    return min(HURRY_ACCELERATION, throttle_acceleration(speed, 1.0) - 0.3)
+
+
+@kernel
 def roll(sheet, s, speed, first, tail, drive_on, steps):  # type: ignore[no-untyped-def]
     """Roll the ego along its line: one step with acceleration `first`, then on.
 
@@ -116,13 +123,15 @@ def roll(sheet, s, speed, first, tail, drive_on, steps):  # type: ignore[no-unty
     otherwise it brakes with `tail` < 0.
     Returns (first step at which it is in a blocked stretch, or `steps`; metres along the path at the end; speed there).
     """
-    acceleration = first
     haste = HASTE if tail > PASS_ACCELERATION else 1.0
+    acceleration = min(first, engine_limit(speed)) if haste > 1.0 else first
     for k in range(1, steps):
         if k > 1:
             acceleration = tail
             if drive_on:
-                acceleration = min(tail, max((haste * cap_at(sheet, s + 0.25 * speed) - speed) / 0.5, -3.0))
+                if haste > 1.0:
+                    acceleration = engine_limit(speed)
+                acceleration = min(acceleration, max((haste * cap_at(sheet, s + 0.25 * speed) - speed) / 0.5, -3.0))
                 for m in range(sheet.busy_count[k - 1]):
                     low = sheet.busy_low[k - 1, m]
                     if low >= s and sheet.busy_keep[k - 1, m] >= 0.0 and low < s + 60.0:
@@ -172,11 +181,11 @@ def safe_acceleration(sheet, s, speed, wanted):  # type: ignore[no-untyped-def]
         if harshness == 1:  # out of the way ahead
             k, end, left = roll(sheet, s, speed, HURRY_ACCELERATION, HURRY_ACCELERATION, True, STEPS)
             if k == STEPS:
-                return HURRY_ACCELERATION
+                return engine_limit(speed)
     # nothing is safe: whatever meets somebody last
     brake_until, end, left = roll(sheet, s, speed, -HARDEST_BRAKE, -HARDEST_BRAKE, False, STEPS)
     drive_until, end, left = roll(sheet, s, speed, HURRY_ACCELERATION, HURRY_ACCELERATION, True, STEPS)
-    return HURRY_ACCELERATION if drive_until > brake_until + 2 else -HARDEST_BRAKE
+    return engine_limit(speed) if drive_until > brake_until + 2 else -HARDEST_BRAKE
 
 
 @kernel
