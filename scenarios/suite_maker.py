@@ -126,7 +126,7 @@ def _fits(network: RoadNetwork, recipe: Recipe, draft: Draft, route: Route, geom
     meant = sum(s_to - s_from for _, s_from, s_to in draft.stretches)
     compiled = compile_scripts(network, route, geometry)
     lengths = geometry.path_end, float(geometry.trace_distance[-1])
-    if any(abs(length - meant) > 5.0 for length in lengths) or compiled.notes:
+    if any(abs(length - meant) > recipe.detour for length in lengths) or compiled.notes:
         return False
     return recipe.check(network.arrays, geometry, compiled.scenarios[0].script)
 

@@ -40,6 +40,7 @@ class Recipe:
     draft: Callable[[LanePoint, Draws], Draft | None]
     key: Callable[[LanePoint], tuple[int, ...]]  # starts with the same key are alike
     check: Callable[[RoadArrays, RouteGeometry, Script], bool] = lambda net, geometry, script: True
+    detour: float = 5.0  # metres by which trace and path may differ from the stretches
 
 
 # Candidate starts

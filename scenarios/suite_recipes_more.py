@@ -272,7 +272,7 @@ def _leave_by_right_lane(start: LanePoint, draws: Draws) -> Draft | None:
         return None
     (right, s_from, s_to), *rest = draft.stretches
     left = LanePoint(start.net, right, s_from).to_the("left")
-    if left is None or not is_driving(left) or s_to - s_from < 60.0:
+    if left is None or not is_driving(left) or s_to - s_from < 45.0:
         return None
     change = s_to - 30.0
     there = LanePoint(start.net, right, change).to_the("left")
@@ -301,7 +301,7 @@ def _turns_off(lane: LanePoint) -> bool:
     return min(ways_out) >= 0 and len({int(net.lane_road[i]) for i in ways_out}) == 2
 
 
-_TURN_OFF = through(_turns_off, 65.0, (40.0, 50.0), _exit_flow)
+_TURN_OFF = through(_turns_off, 55.0, (40.0, 50.0), _exit_flow)
 
 
 def _parked(start: LanePoint, draws: Draws) -> Draft | None:
@@ -349,7 +349,7 @@ MORE_RECIPES: Mapping[str, Recipe] = {
     "InvadingTurn": along(_oncoming_beside, 95.0, (100.0, 114.0), _invaders),
     "MergerIntoSlowTraffic": through(enters_flow, 25.0, (34.0, 40.0), _slow_flow),
     "MergerIntoSlowTrafficV2": through(enters_flow, 25.0, (34.0, 40.0), _slow_flow),
-    "HighwayExit": Recipe(movements, _leave_by_right_lane, movement_key),
+    "HighwayExit": Recipe(movements, _leave_by_right_lane, movement_key, detour=8.0),
     "HighwayCutIn": through(_lane_beside_through, 45.0, (70.0, 80.0), _cutting_in),
     "InterurbanActorFlow": through(
         _leaves_interurban, 30.0, (34.0, 40.0), _interurban("opposite"), _stream_meets_ego
