@@ -30,6 +30,7 @@ _WALKER = int(Kind.WALKER)
 _PROP = int(Kind.PROP)
 
 FREE = 1e6  # m, nothing ahead
+SIDE_MARGIN = 0.2  # m kept to either side
 STANDSTILL_GAP = 2.0  # m, IDM s0
 MAX_ACCELERATION = 1.8  # m/s2, IDM a
 COMFORT_BRAKE = 3.0  # m/s2, IDM b
@@ -129,26 +130,37 @@ def obstacle_in_corridor(w, i, curvature, reach):  # type: ignore[no-untyped-def
         if along <= 0.0 or along > reach or abs(w.z[j] - w.z[i]) > 3.0 or 2.0 * w.half_height[j] < FLAT:
             continue
         across = -dx * s + dy * c - 0.5 * curvature * along * along
-        if abs(across) > 6.0:
-            continue
-        turn = w.yaw[j] - w.yaw[i] - curvature * along
-        cj = abs(math.cos(turn))
-        sj = abs(math.sin(turn))
-        width = w.half_length[j] * sj + w.half_width[j] * cj
-        depth = w.half_length[j] * cj + w.half_width[j] * sj
-        gap = along - depth - w.half_length[i]
-        if gap >= best or gap < -w.half_length[i]:
-            continue
-        margin = w.half_width[i] + width + 0.25
-        hit = abs(across) < margin
-        if not hit and w.speed[j] != 0.0:
-            sideways = -w.vx[j] * s + w.vy[j] * c
-            later = across + sideways * time_to_pass(w, i, gap)
-            hit = abs(sideways) > 0.4 and (abs(later) < margin or across * later < 0.0)
-        if hit:
-            best = max(gap, 0.05)
+        gap = gap_in_strip(w, i, j, along, across, w.yaw[i] + curvature * along)
+        if gap < best:
+            best = gap
             best_speed = max(w.vx[j] * c + w.vy[j] * s, 0.0)
     return best, best_speed
+
+
+@kernel
+def gap_in_strip(w, i, j, along, across, yaw):  # type: ignore[no-untyped-def]
+    """Metres from i's front to j where j is, or will be when i comes by, in the strip that i sweeps; else FREE.
+
+    Args:
+        along: metres from i to j along i's line.
+        across: metres of j beside that line, right positive.
+        yaw: rad, direction of the line at j.
+    """
+    if abs(across) > 8.0:
+        return FREE
+    cj = abs(math.cos(w.yaw[j] - yaw))
+    sj = abs(math.sin(w.yaw[j] - yaw))
+    width = w.half_length[j] * sj + w.half_width[j] * cj
+    gap = along - w.half_length[j] * cj - w.half_width[j] * sj - w.half_length[i]
+    if gap < -w.half_length[i]:
+        return FREE
+    margin = w.half_width[i] + width + SIDE_MARGIN
+    hit = abs(across) < margin
+    if not hit and w.speed[j] != 0.0:
+        sideways = -w.vx[j] * math.sin(yaw) + w.vy[j] * math.cos(yaw)
+        later = across + sideways * time_to_pass(w, i, gap)
+        hit = abs(sideways) > 0.4 and (abs(later) < margin or across * later < 0.0)
+    return max(gap, 0.05) if hit else FREE
 
 
 @kernel
@@ -190,24 +202,9 @@ def obstacle_on_plan(w, net, i, reach):  # type: ignore[no-untyped-def]
         pc = math.cos(yaw)
         ps = math.sin(yaw)
         across = -(w.x[j] - px) * ps + (w.y[j] - py) * pc - w.desired_offset[i]
-        if abs(across) > 8.0:
-            continue
-        turn = w.yaw[j] - yaw
-        cj = abs(math.cos(turn))
-        sj = abs(math.sin(turn))
-        width = w.half_length[j] * sj + w.half_width[j] * cj
-        depth = w.half_length[j] * cj + w.half_width[j] * sj
-        gap = along + (w.x[j] - px) * pc + (w.y[j] - py) * ps - depth - w.half_length[i]
-        if gap >= best or gap < -w.half_length[i]:
-            continue
-        margin = w.half_width[i] + width + 0.2
-        hit = abs(across) < margin
-        if not hit and w.speed[j] != 0.0:
-            sideways = -w.vx[j] * ps + w.vy[j] * pc
-            later = across + sideways * time_to_pass(w, i, gap)
-            hit = abs(sideways) > 0.4 and (abs(later) < margin or across * later < 0.0)
-        if hit:
-            best = max(gap, 0.05)
+        gap = gap_in_strip(w, i, j, along + (w.x[j] - px) * pc + (w.y[j] - py) * ps, across, yaw)
+        if gap < best:
+            best = gap
             best_speed = max(w.vx[j] * pc + w.vy[j] * ps, 0.0)
     return best, best_speed
 
