@@ -36,6 +36,9 @@ _FLOW = int(Role.FLOW)
 
 FREE = 1e6
 SIDE_SIGHT = 45.0  # m beside the path beyond which nobody matters within the horizon
+FLOW_SPACING = 18.0  # m, assumed while a flow shows one vehicle
+FLOW_SHARE = 0.9  # of the spacing seen so far that is assumed for the next vehicle
+GONE = 1e4  # m beside the path: not there
 _TRACK_ACCELERATION = 1.8  # m/s2 of scripted vehicles that reach for their speed
 
 
@@ -76,6 +79,40 @@ def find_near(w, e, routes, sheet, reach):  # type: ignore[no-untyped-def]
         sheet.d[n, 0] = d
         sheet.turn[n, 0] = turn
         sheet.speed[n] = w.vx[j] * math.cos(yaw) + w.vy[j] * math.sin(yaw)
+        sheet.behind[n] = 0.0
+        n += 1
+    sheet.count[0] = n
+    expect_flows(w, sheet)
+
+
+@kernel
+def expect_flows(w, sheet):  # type: ignore[no-untyped-def]
+    """Add the next vehicle of each reckless flow, not yet there, a little closer behind the last one than they are apart."""
+    n = sheet.count[0]
+    for q in range(sheet.count[0]):
+        j = sheet.slot[q]
+        if w.role[j] != _FLOW or w.behaviour[j] != _TRACK or w.driver_flags[j] & _IGNORE_VEHICLES == 0 or n == MAX_NEAR:
+            continue
+        first = w.track_s[j]
+        others = 0
+        for i in range(1, w.num_slots):
+            if i != j and w.kind[i] != 0 and w.role[i] == _FLOW and w.track[i] == w.track[j]:
+                if w.track_s[i] < w.track_s[j]:
+                    others = -1
+                    break
+                first = max(first, w.track_s[i])
+                others += 1
+        if others < 0:
+            continue
+        spacing = FLOW_SPACING
+        if others > 0:
+            spacing = FLOW_SHARE * (first - w.track_s[j]) / others
+        sheet.slot[n] = j
+        sheet.s[n, 0] = sheet.s[q, 0] - spacing
+        sheet.d[n, 0] = GONE
+        sheet.turn[n, 0] = sheet.turn[q, 0]
+        sheet.speed[n] = sheet.speed[q]
+        sheet.behind[n] = max(spacing, w.track_s[j])
         n += 1
     sheet.count[0] = n
 
@@ -126,6 +163,10 @@ def forecast_near(w, net, routes, sheet, steps):  # type: ignore[no-untyped-def]
         j = sheet.slot[n]
         behaviour = w.behaviour[j]
         speed = abs(w.speed[j])
+        if sheet.behind[n] > 0.0:
+            sheet.fixed[n] = 0
+            forecast_on_track(w, routes, sheet, n, j, steps)
+            continue
         still = w.kind[j] == _PROP or (speed < 0.05 and behaviour == _HOLD)
         if behaviour == _LANES and speed < 0.1 and w.acceleration[j] <= 0.05:
             still = True
@@ -216,7 +257,7 @@ def forecast_on_track(w, routes, sheet, n, j, steps):  # type: ignore[no-untyped
             else:
                 speed = max(speed - 2.0 * STEP_SECONDS, w.target_speed[j])
         gone = min(gone + speed * STEP_SECONDS, left)
-        f = (w.track_s[j] + gone) / step
+        f = (w.track_s[j] - sheet.behind[n] + gone) / step
         q = min(max(int(f), 0), count - 2)
         f -= q
         q += first
@@ -225,8 +266,8 @@ def forecast_on_track(w, routes, sheet, n, j, steps):  # type: ignore[no-untyped
         x = routes.track_x[q] + f * (routes.track_x[q + 1] - routes.track_x[q]) - offset * math.sin(yaw)
         y = routes.track_y[q] + f * (routes.track_y[q + 1] - routes.track_y[q]) + offset * math.cos(yaw)
         bend = math.sin(routes.track_yaw[q + 1] - routes.track_yaw[q]) / step
-        if f > 1.0 and w.role[j] == _FLOW:  # it is taken away at the end of its track
-            x += 1e4
+        if w.role[j] == _FLOW and (f > 1.0 or f < 0.0):  # a flow begins and ends with its track
+            x += GONE
         hint = note(w, routes, sheet, n, k, hint, x, y, yaw - lag(w, j, bend))
 
 

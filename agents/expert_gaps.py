@@ -12,7 +12,18 @@ import math
 from agents.expert_memory import KEEP_LANE, LATE_TURN, STEPS
 from agents.expert_path import path_pose, profile_at, take_trial
 from agents.expert_space import lay_out
-from agents.expert_speed import FREE, HASTE, HURRY_ACCELERATION, MAX_ACCELERATION, cap_at, engine_limit, follow, roll, set_caps
+from agents.expert_speed import (
+    FREE,
+    HASTE,
+    HURRY_ACCELERATION,
+    HURRY_HEADWAY,
+    MAX_ACCELERATION,
+    cap_at,
+    engine_limit,
+    follow,
+    roll,
+    set_caps,
+)
 from simulator.blueprints import Kind
 from simulator.kernel import kernel
 from simulator.roads.network import DRIVING_MASK
@@ -184,5 +195,6 @@ def rush(w, sheet):  # type: ignore[no-untyped-def]
     for m in range(sheet.busy_count[0]):
         low = sheet.busy_low[0, m]
         if sheet.busy_keep[0, m] >= 0.0 and s <= low < s + 60.0:
-            acceleration = min(acceleration, follow(speed, low - s, sheet.busy_speed[0, m], 1.0, HURRY_ACCELERATION))
+            leader = sheet.busy_speed[0, m]
+            acceleration = min(acceleration, follow(speed, low - s, leader, 1.0, HURRY_ACCELERATION, HURRY_HEADWAY))
     return acceleration

@@ -71,6 +71,7 @@ class Sheet(NamedTuple):
     yielding: np.ndarray  # int64[N] 1: a follower that brakes for the ego
     obstacle: np.ndarray  # int64[N] 3: of the cluster to pass, 2: in the way, 1: near the way, 0: none
     cluster: np.ndarray  # float64[5] what is passed in one go (`expert_passing.find_cluster`)
+    behind: np.ndarray  # float64[N] m behind the actor in its slot: the next one of a flow, yet to come; 0 the actor itself
     speed: np.ndarray  # float64[N] m/s along the path now
     low: np.ndarray  # float64[N, T] where the ego's centre must not be: from
     high: np.ndarray  # float64[N, T] to; low > high where nothing is blocked
@@ -106,6 +107,7 @@ def new_sheet() -> Sheet:
         yielding=np.zeros(n, np.int64),
         obstacle=np.zeros(n, np.int64),
         cluster=np.zeros(5),
+        behind=np.zeros(n),
         speed=np.zeros(n),
         low=np.zeros((n, t)),
         high=np.zeros((n, t)),

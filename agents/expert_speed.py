@@ -25,6 +25,7 @@ HURRY_ACCELERATION = 4.5  # m/s2, through a gap or out of somebody's way
 SLOW = 0.6  # times the cap, while somebody with a siren passes
 HASTE = 1.25  # times the caps, when in a hurry
 HEADWAY = 0.9  # s
+HURRY_HEADWAY = 0.3  # s
 STANDSTILL = 2.0  # m
 GENTLE_BRAKE = 2.5  # m/s2 that is planned with
 FIRM_BRAKE = 4.5  # m/s2 where that is not enough
@@ -83,10 +84,10 @@ def pace_at(sheet, s):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def follow(speed, gap, leader_speed, keep, most):  # type: ignore[no-untyped-def]
+def follow(speed, gap, leader_speed, keep, most, headway):  # type: ignore[no-untyped-def]
     """Intelligent Driver Model (Treiber et al. 2000) with the expert's numbers, without its free term; m/s2, up to `most`."""
     closing = speed * (speed - leader_speed) / (2.0 * math.sqrt(MAX_ACCELERATION * 2.5))
-    desired = keep + max(speed * HEADWAY + closing, 0.0)
+    desired = keep + max(speed * headway + closing, 0.0)
     ratio = desired / max(gap, 0.1)
     free = 1.0 - ratio * ratio
     return max(free * (most if free > 0.0 else MAX_ACCELERATION), -HARDEST_BRAKE)
@@ -105,7 +106,8 @@ def wanted_acceleration(w, e, sheet):  # type: ignore[no-untyped-def]
     for m in range(sheet.busy_count[0]):
         if sheet.busy_keep[0, m] >= 0.0 and sheet.busy_low[0, m] >= s - 0.5 and sheet.busy_low[0, m] < s + 80.0:
             gap = sheet.busy_low[0, m] - s
-            acceleration = min(acceleration, follow(speed, gap, sheet.busy_speed[0, m], sheet.busy_keep[0, m], most))
+            leader = sheet.busy_speed[0, m]
+            acceleration = min(acceleration, follow(speed, gap, leader, sheet.busy_keep[0, m], most, HEADWAY))
     return acceleration
 
 
@@ -124,6 +126,7 @@ def roll(sheet, s, speed, first, tail, drive_on, steps):  # type: ignore[no-unty
     Returns (first step at which it is in a blocked stretch, or `steps`; metres along the path at the end; speed there).
     """
     haste = HASTE if tail > PASS_ACCELERATION else 1.0
+    headway = HURRY_HEADWAY if haste > 1.0 else HEADWAY
     acceleration = min(first, engine_limit(speed)) if haste > 1.0 else first
     for k in range(1, steps):
         if k > 1:
@@ -135,7 +138,7 @@ def roll(sheet, s, speed, first, tail, drive_on, steps):  # type: ignore[no-unty
                 for m in range(sheet.busy_count[k - 1]):
                     low = sheet.busy_low[k - 1, m]
                     if low >= s and sheet.busy_keep[k - 1, m] >= 0.0 and low < s + 60.0:
-                        following = follow(speed, low - s, sheet.busy_speed[k - 1, m], 1.0, tail)
+                        following = follow(speed, low - s, sheet.busy_speed[k - 1, m], 1.0, tail, headway)
                         acceleration = min(acceleration, max(following, -4.0))
         after = max(speed + acceleration * STEP_SECONDS, 0.0)
         s += 0.5 * (speed + after) * STEP_SECONDS * pace_at(sheet, s)
