@@ -15,9 +15,10 @@ from typing import Any
 from rich.console import Console
 
 from agents.registry import check_agent
+from evaluation.cold_start import compile_kernels
 from evaluation.ledger import LEDGER_NAME, Attempt, Ledger
 from evaluation.options import EXIT_BELOW, EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK, RunOptions
-from evaluation.pool import DRIVER, Interrupted, Pool, RouteEnded
+from evaluation.pool import DRIVER, Pool, RouteEnded
 from evaluation.progress import progress_view
 from evaluation.run_folder import export
 from evaluation.summary import print_summary, say, summary_document
@@ -64,7 +65,7 @@ def run(options: RunOptions, command: str, *, driver: str = DRIVER) -> int:
         ledger.start(header)
         try:
             _drive(options, plan, ledger, console, folder, driver)
-        except Interrupted:
+        except KeyboardInterrupt:  # or the pool's `Interrupted`, which is one
             results = final_results(plan, ledger)
             if results:
                 _export(folder, plan, header, results)
@@ -149,6 +150,8 @@ def _drive(options: RunOptions, plan: RunPlan, ledger: Ledger, console: Console,
     say(console, _opening(options, plan, len(done), folder))
     if not tasks:
         return
+    if driver == DRIVER:
+        compile_kernels(console, folder / "logs")
     pool = Pool(
         tasks,
         workers=options.workers,

@@ -150,7 +150,7 @@ def check_coverage(
         text = f"{total - len(kept)} of {total} routes have no record and count as 0"
         if missing:
             text += f": {ids_of(missing)}"
-        if planned or not missing:
+        if kept and (planned or not missing):
             text += f" (over the {len(kept)} recorded: driving score {driving_score(kept, max(len(kept), 1)):.2f})"
         kind = "incomplete run" if planned else "missing routes"
         remedy = "Continue the run with --resume." if planned else "Drive them, or give the suite's number of routes."
@@ -203,7 +203,7 @@ def check_header(
 
 
 def _check_checkpoint(file: Checkpoint) -> Iterator[Finding]:
-    if not file.results:
+    if not file.results and file.run is None:
         yield Finding("warning", "empty", f"{file.path}: the file holds no record.")
     total = file.progress[1] if file.progress else len(file.results)
     if file.run is not None:

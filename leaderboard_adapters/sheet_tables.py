@@ -30,6 +30,9 @@ LABELS = {
     MISSING: "route without record",
 }
 
+#: Rates per kilometre of less than this say nothing.
+_SHORT_KM = 0.01
+
 #: Official statuses in plain words.
 STATUSES = {"Failed - TickRuntime": "Failed - TickRuntime (200 s limit)"}
 
@@ -106,7 +109,7 @@ def status_table(sheet: Sheet) -> TextTable:
 
 def component_table(sheet: Sheet) -> TextTable:
     """What each infraction cost. Rows that never occurred are left out."""
-    rows = [_component_cells(row) for row in sheet.components if row.count]
+    rows = [_component_cells(row, sheet.km) for row in sheet.components if row.count]
     caption = (
         f"Over {sheet.km:.2f} km driven. 'points lost': driving score gained if this alone were forgiven; "
         "the column does not add up, because penalties multiply. What ends a route costs under 'route not completed'."
@@ -208,10 +211,11 @@ def _difference_table(baseline: str, comparisons: Sequence[Comparison]) -> TextT
     )
 
 
-def _component_cells(row: ComponentRow) -> tuple[str, ...]:
+def _component_cells(row: ComponentRow, km: float) -> tuple[str, ...]:
     costs = row.name in (*PENALTY_FACTORS, "outside_route_lanes", INCOMPLETE, MISSING)
     lost = f"{row.points_lost:.2f}" if costs else "–"
-    rate = "" if row.name in (INCOMPLETE, MISSING) else f"{row.per_km:.3f}"
+    rate = "–" if km < _SHORT_KM else f"{row.per_km:.3f}"
+    rate = "" if row.name in (INCOMPLETE, MISSING) else rate
     return (LABELS.get(row.name, row.name), str(row.count), rate, str(row.routes), lost)
 
 

@@ -66,6 +66,9 @@ def drive_route(task: RouteTask, on_progress: Callable[[int, float], None]) -> R
         suite=task.suite,
         synthetic=task.synthetic,
         comfort=0.5,
+        comfort_corrected=0.75,
+        first_junction=(20, 100),
+        scenarios_missing=(task.scenario_name,) if deed == "without" else (),
     )
 
 
