@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 
-from agents.expert_memory import LONG_STEPS, MAX_NEAR, STEP_SECONDS
-from agents.expert_path import nearest_coarse, path_pose, to_path
+from agents.expert_memory import MAX_NEAR, STEP_SECONDS
+from agents.expert_path import nearest_coarse, to_path
 from simulator.blueprints import Kind
 from simulator.collisions import FLAT
 from simulator.dynamics import REAR_AXLE, REFERENCE_HALF_LENGTH
@@ -267,7 +267,10 @@ def forecast_on_track(w, routes, sheet, n, j, steps):  # type: ignore[no-untyped
         y = routes.track_y[q] + f * (routes.track_y[q + 1] - routes.track_y[q]) + offset * math.cos(yaw)
         bend = math.sin(routes.track_yaw[q + 1] - routes.track_yaw[q]) / step
         if w.role[j] == _FLOW and (f > 1.0 or f < 0.0):  # a flow begins and ends with its track
-            x += GONE
+            sheet.s[n, k] = sheet.s[n, k - 1]
+            sheet.d[n, k] = GONE
+            sheet.turn[n, k] = sheet.turn[n, k - 1]
+            continue
         hint = note(w, routes, sheet, n, k, hint, x, y, yaw - lag(w, j, bend))
 
 
@@ -283,7 +286,7 @@ def forecast_on_lanes(w, net, routes, sheet, n, j, steps):  # type: ignore[no-un
     gone = 0.0
     hint = 0
     for k in range(1, steps):
-        if k <= 6 or acceleration > 0.0 and speed < 4.0:
+        if k <= 6 or (acceleration > 0.0 and speed < 4.0):
             speed = max(speed + acceleration * STEP_SECONDS, 0.0)
             if w.target_speed[j] >= 0.0 and acceleration > 0.0:
                 speed = min(speed, max(w.target_speed[j], w.speed[j]))

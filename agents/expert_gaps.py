@@ -51,7 +51,7 @@ def find_gate(w, net, routes, sheet):  # type: ignore[no-untyped-def]
         if sheet.low[n, 0] < sheet.high[n, 0] and math.cos(sheet.turn[n, 0]) > 0.5:
             continue  # a leader
         for k in range(STEPS):
-            if w.path_s - 20.0 < sheet.low[n, k] < sheet.high[n, k]:  # not one that has left the world
+            if sheet.low[n, k] < sheet.high[n, k]:
                 gate = min(gate, sheet.low[n, k])
     if gate > w.path_s + 70.0:
         return FREE

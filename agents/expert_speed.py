@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from agents.expert_memory import CAP_METRES, CAPS, KEEP_LANE, MAKE_WAY, PASS, STEP_SECONDS, STEPS
-from agents.expert_path import line_at, line_curvature, path_pose
+from agents.expert_path import line_at, line_curvature
 from simulator.dynamics import throttle_acceleration
 from simulator.kernel import kernel
 from simulator.state import EGO, TICK_SECONDS
@@ -21,9 +21,9 @@ PASS_BEND_ACCELERATION = 3.4  # m/s2 sideways, when passing
 COMFORT_BRAKE = 2.0  # m/s2 towards caps
 MAX_ACCELERATION = 2.2  # m/s2
 PASS_ACCELERATION = 4.0  # m/s2, beside an obstacle
-HURRY_ACCELERATION = 4.5  # m/s2, through a gap or out of somebody's way
+HURRY_ACCELERATION = 6.5  # m/s2, through a gap or out of somebody's way, where the engine gives as much
 SLOW = 0.6  # times the cap, while somebody with a siren passes
-HASTE = 1.25  # times the caps, when in a hurry
+HASTE = 1.5  # times the caps, when in a hurry
 HEADWAY = 0.9  # s
 HURRY_HEADWAY = 0.3  # s
 STANDSTILL = 2.0  # m
