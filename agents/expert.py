@@ -5,7 +5,7 @@ One tick of it:
 | order | what | where |
 |---|---|---|
 | 1 | who is near, and where they will be | `agents.expert_forecast` |
-| 2 | which line: the route's path, past an obstacle, aside for a siren | `agents.expert_passing`, `agents.expert_make_way` |
+| 2 | which line: the path, past an obstacle, aside for a siren | `agents.expert_passing`, `agents.expert_make_way` |
 | 3 | which stretches of the line are taken, when | `agents.expert_space` |
 | 4 | halts: lights, stop signs, blocked junctions | `agents.expert_rules` |
 | 5 | gaps in crossing and merging traffic | `agents.expert_gaps` |

@@ -87,7 +87,7 @@ def find_near(w, e, routes, sheet, reach):  # type: ignore[no-untyped-def]
 
 @kernel
 def expect_flows(w, sheet):  # type: ignore[no-untyped-def]
-    """Add the next vehicle of each reckless flow, not yet there, a little closer behind the last one than they are apart."""
+    """Add the next vehicle of each reckless flow, not yet there, a bit closer behind the last than they are apart."""
     n = sheet.count[0]
     for q in range(sheet.count[0]):
         j = sheet.slot[q]

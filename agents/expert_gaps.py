@@ -1,7 +1,7 @@
 """Through gaps in crossing or merging traffic, at junctions.
 
-Who waits right at the edge has to start from rest while the gap closes. So the expert waits with a run-up, and goes when a
-brisk drive meets nobody until the end of the forecast. In wide left turns it may turn late, which shortens the way
+Who waits right at the edge has to start from rest while the gap closes. So the expert waits with a run-up, and goes
+when a brisk drive meets nobody until the end of the forecast. In wide left turns it may turn late, which shortens the way
 through the oncoming lane.
 """
 
@@ -77,7 +77,10 @@ def junction_ahead(w, routes):  # type: ignore[no-untyped-def]
 
 @kernel
 def late_turn(w, e, net, routes, sheet, aside):  # type: ignore[no-untyped-def]
-    """Write a late left turn, `aside` metres out, into the trial. False where the path does not turn left, or has begun to."""
+    """Write a late left turn, `aside` metres out, into the trial.
+
+    False where the path does not turn left, or has begun to.
+    """
     k = junction_ahead(w, routes)
     if k < 0 or e.num_knots > 0:
         return False

@@ -1,4 +1,4 @@
-"""Giving way to an emergency vehicle from behind: aside to a neighbour lane or to the edge, and back when it is past."""
+"""Giving way to an emergency vehicle from behind: aside to a neighbour lane or the edge, and back when it is past."""
 
 from __future__ import annotations
 

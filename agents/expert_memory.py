@@ -17,6 +17,7 @@ CAPS = 72  # places ahead at which a speed cap is worked out
 CAP_METRES = 1.5  # between them
 COARSE = 48  # coarse points of the path around the ego
 COARSE_STRIDE = 8  # path points between them
+MAX_PATH_LIGHTS = 48
 MAX_BUSY = 24  # blocked stretches of the path in one forecast step
 
 #: Manoeuvres that move the ego off its path.
@@ -42,6 +43,10 @@ EXPERT = np.dtype(
         ("at_line", np.float64),  # s the ego has stood at a blocked junction
         ("stop_sign", np.int32),  # sign that has been obeyed, -1 none
         ("sign_time", np.float64),  # s stood at the sign ahead
+        ("prepared", np.int8),  # 1: the lights below are known
+        ("num_lights", np.int32),
+        ("light", np.int32, (MAX_PATH_LIGHTS,)),  # lights whose stop points lie on the path
+        ("light_s", np.float64, (MAX_PATH_LIGHTS,)),  # m along the path of that point
         ("stood", np.float64, (MAX_ACTORS,)),  # s each actor has stood
         ("stood_id", np.int32, (MAX_ACTORS,)),  # whose time that is
     ],
@@ -62,7 +67,7 @@ class Sheet(NamedTuple):
     Path frame: s metres along the path, d metres right of it, turn rad of the heading against the path.
     """
 
-    count: np.ndarray  # int64[1] actors in the lists
+    count: np.ndarray  # type: ignore[assignment]  # int64[1] actors in the lists
     slot: np.ndarray  # int64[N] slot in the world
     s: np.ndarray  # float64[N, T] forecast of the box centre, path frame
     d: np.ndarray  # float64[N, T]
@@ -71,7 +76,8 @@ class Sheet(NamedTuple):
     yielding: np.ndarray  # int64[N] 1: a follower that brakes for the ego
     obstacle: np.ndarray  # int64[N] 3: of the cluster to pass, 2: in the way, 1: near the way, 0: none
     cluster: np.ndarray  # float64[5] what is passed in one go (`expert_passing.find_cluster`)
-    behind: np.ndarray  # float64[N] m behind the actor in its slot: the next one of a flow, yet to come; 0 the actor itself
+    # float64[N] m behind the actor in its slot: the next one of a flow, yet to come; 0 the actor itself
+    behind: np.ndarray
     speed: np.ndarray  # float64[N] m/s along the path now
     low: np.ndarray  # float64[N, T] where the ego's centre must not be: from
     high: np.ndarray  # float64[N, T] to; low > high where nothing is blocked

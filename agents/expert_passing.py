@@ -60,7 +60,8 @@ def is_obstacle(w, e, sheet, n):  # type: ignore[no-untyped-def]
         return True
     if abs(w.speed[j]) > 0.3:
         along = sheet.speed[n]
-        return kind == _BICYCLE and w.behaviour[j] == _TRACK and 0.3 < along < CRAWLING and math.cos(sheet.turn[n, 0]) > 0.9
+        rides = kind == _BICYCLE and w.behaviour[j] == _TRACK
+        return rides and 0.3 < along < CRAWLING and math.cos(sheet.turn[n, 0]) > 0.9
     if kind == _WALKER:
         return e.stood[j] > 4.0 and e.still > 3.0
     if w.behaviour[j] == _HOLD:
@@ -86,7 +87,6 @@ def across(w, sheet, n):  # type: ignore[no-untyped-def]
 @kernel
 def meeting(w, sheet, n, place):  # type: ignore[no-untyped-def]
     """Where obstacle n will be when the ego gets to it: shift along the path, m."""
-    j = sheet.slot[n]
     speed = sheet.speed[n]
     if speed < 0.3:
         return 0.0
@@ -229,7 +229,7 @@ def trial_passes(w, e, net, routes, sheet, until, way):  # type: ignore[no-untyp
 
 @kernel
 def go_on_passing(w, e, sheet, blocked):  # type: ignore[no-untyped-def]
-    """A pass that has begun: move its return with obstacles that move, end it, give it up when stuck before the obstacle."""
+    """A pass that has begun: move its return with obstacles that move, end it, give it up when stuck before them."""
     cluster = sheet.cluster
     if w.path_s > e.pass_until:
         e.manoeuvre = KEEP_LANE

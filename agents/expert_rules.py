@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from agents.expert_memory import STEP_SECONDS
 from agents.expert_path import nearest_coarse, to_path
 from simulator.kernel import kernel
 from simulator.state import EGO, TICK_SECONDS, LightState
@@ -19,9 +18,39 @@ AT_LINE_PATIENCE = 8.0  # s before a junction whose exit is taken
 
 
 @kernel
+def find_lights(w, e, net, routes):  # type: ignore[no-untyped-def]
+    """Once a route: the lights whose stop points lie on the path, and where. Their lines are what the leaderboard judges."""
+    e.prepared = 1
+    e.num_lights = 0
+    first = routes.path_first[w.route]
+    last = routes.path_first[w.route + 1] - 1
+    for light in range(net.light_stop_first.shape[0] - 1):
+        for q in range(net.light_stop_first[light], net.light_stop_first[light + 1]):
+            x = net.light_stop_x[q]
+            y = net.light_stop_y[q]
+            best = 1.5 * 1.5
+            at = -1
+            for p in range(first, last + 1):
+                dx = routes.path_x[p] - x
+                dy = routes.path_y[p] - y
+                if dx * dx + dy * dy < best and math.cos(routes.path_yaw[p] - net.light_stop_yaw[q]) > 0.7:
+                    best = dx * dx + dy * dy
+                    at = p
+            if at >= 0 and e.num_lights < MAX_PATH_LIGHTS:
+                e.light[e.num_lights] = light
+                e.light_s[e.num_lights] = (at - first) * routes.path_step[w.route]
+                e.num_lights += 1
+
+
+@kernel
 def find_halts(w, e, net, routes, sheet):  # type: ignore[no-untyped-def]
     """Set `sheet.stop`: where the ego's centre must halt next."""
     sheet.stop[0] = FREE
+    if e.prepared == 0:
+        find_lights(w, e, net, routes)
+    for k in range(e.num_lights):
+        if w.path_s - 10.0 < e.light_s[k] < w.path_s + 90.0 and light_halts(w, net, e.light[k], e.light_s[k]):
+            sheet.stop[0] = min(sheet.stop[0], e.light_s[k] - w.half_length[EGO] - BEFORE_LINE)
     r = w.route
     first = routes.path_first[r]
     step = routes.path_step[r]
@@ -73,21 +102,17 @@ def light_halts(w, net, light, line):  # type: ignore[no-untyped-def]
         left = 3.0
         if w.group_frozen[group] == 0 and net.light_phase[light] == w.group_phase[group]:
             left = net.phase_green[h] + net.phase_yellow[h] - w.group_time[group]
-        if -rear_over < speed * (left - 0.2):
-            return False
-        return True
+        return -rear_over >= speed * (left - 0.2)
     # red with the front over the line: stay if the rear can stay behind it
-    if front_left < -0.5 and speed * speed > 2.0 * 7.0 * max(-rear_over, 0.0):
-        return False
-    return True
+    return front_left >= -0.5 or speed * speed <= 2.0 * 7.0 * max(-rear_over, 0.0)
 
 
 @kernel
 def sign_halt(w, e, net, routes, sheet, sign, halt):  # type: ignore[no-untyped-def]
     """Place of the halt that a stop sign asks for, or a huge number once it has been made.
 
-    The leaderboard wants a speed under 0.1 m/s while the sign affects the ego: its lane place within 4 m of the trigger's
-    centre, and one of the places up to 4 m ahead inside the trigger box (RunningStopTest).
+    The leaderboard wants a speed under 0.1 m/s while the sign affects the ego: its lane place within 4 m of the
+    trigger's centre, and one of the places up to 4 m ahead inside the trigger box (RunningStopTest).
     """
     if e.stop_sign == sign:
         return FREE

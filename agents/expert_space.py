@@ -1,7 +1,7 @@
 """Which stretches of the ego's line are taken, and when: forecasts laid over the line that the ego drives.
 
-A stretch [low, high] is where the ego's centre must not be at that time. Things that stand are tested box against box along
-the line; those that move, as boxes clipped to the strip that the ego sweeps.
+A stretch [low, high] is where the ego's centre must not be at that time. Things that stand are tested box against box
+along the line; those that move, as boxes clipped to the strip that the ego sweeps.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def clip_to_strip(half_length, half_width, turn, low, high):  # type: ignore[no-
 
 @kernel
 def is_tight(w, e, j):  # type: ignore[no-untyped-def]
-    """True for those that are foreseen well enough to pass close by: flows; traffic, once the ego has waited for long."""
+    """True for those foreseen well enough to pass close by: flows; traffic, once the ego has waited for long."""
     return (w.role[j] == _FLOW and w.behaviour[j] == _TRACK) or (w.behaviour[j] == _LANES and e.still > PATIENCE)
 
 
@@ -165,7 +165,8 @@ def stretch_standing(w, e, routes, sheet, trial, n, side, ends):  # type: ignore
         offset, slope, second = line_at(e, sheet, trial, at, w.path_s)
         x, y, yaw = body_pose(routes, w.route, at, offset, slope, second)
         if boxes_touch(
-            x, y, yaw, w.half_length[EGO], w.half_width[EGO] + side, w.x[j], w.y[j], w.yaw[j], w.half_length[j], w.half_width[j]
+            x, y, yaw, w.half_length[EGO], w.half_width[EGO] + side,
+            w.x[j], w.y[j], w.yaw[j], w.half_length[j], w.half_width[j],
         ):
             low = min(low, at)
             high = max(high, at)
@@ -222,7 +223,7 @@ def lay_out(w, e, routes, sheet, trial, steps):  # type: ignore[no-untyped-def]
 def judge_followers(w, e, sheet, trial):  # type: ignore[no-untyped-def]
     """Mark those behind the ego that will brake for it: nobody needs to make way for them.
 
-    A driver behind in another lane sees the ego once it sticks out into that lane; what counts is the gap at that moment.
+    A driver behind in another lane sees the ego once it sticks out into that lane; what counts is the gap then.
     """
     here = w.path_s
     speed = w.speed[EGO]
@@ -295,7 +296,8 @@ def gather(w, e, sheet, steps, exact):  # type: ignore[no-untyped-def]
                     speed = (sheet.s[n, k] - sheet.s[n, k - 1]) * 4.0
                 if facing > 0.5:
                     # a leader is followed at the place that it has, not at the one that it had
-                    add_busy(sheet, k, sheet.low[n, k] if sheet.low[n, k] < 1e8 else low, high, sheet.keep[n], max(speed, 0.0))
+                    start = sheet.low[n, k] if sheet.low[n, k] < 1e8 else low
+                    add_busy(sheet, k, start, high, sheet.keep[n], max(speed, 0.0))
                 else:
                     add_busy(sheet, k, low, high, -1.0, 0.0)
 

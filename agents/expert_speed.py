@@ -1,8 +1,8 @@
 """How fast: caps from limits, bends and halts; following; and the search for a speed profile that meets nobody.
 
-The rule of the search: take the acceleration that is wanted unless no safe way would be left afterwards. A safe way is to
-drive on, following whoever is ahead, or to brake to a stop; both are rolled out against the blocked stretches of the line
-(`agents.expert_space`). Gentle ways are tried before harsh ones.
+The rule of the search: take the acceleration that is wanted unless no safe way would be left afterwards. A safe way is
+to drive on, following whoever is ahead, or to brake to a stop; both are rolled out against the blocked stretches of the
+line (`agents.expert_space`). Gentle ways are tried before harsh ones.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def pace_at(sheet, s):  # type: ignore[no-untyped-def]
 
 @kernel
 def follow(speed, gap, leader_speed, keep, most, headway):  # type: ignore[no-untyped-def]
-    """Intelligent Driver Model (Treiber et al. 2000) with the expert's numbers, without its free term; m/s2, up to `most`."""
+    """Intelligent Driver Model (Treiber et al. 2000), the expert's numbers, no free term; m/s2, up to `most`."""
     closing = speed * (speed - leader_speed) / (2.0 * math.sqrt(MAX_ACCELERATION * 2.5))
     desired = keep + max(speed * headway + closing, 0.0)
     ratio = desired / max(gap, 0.1)

@@ -1,7 +1,7 @@
 """How well an agent masters each scenario type: success rate, driving score, comfort and cost over a suite of routes.
 
     python benchmarks/expert_table.py
-    python benchmarks/expert_table.py --suite bench2drive220.xml --maps CarlaUE4/Content/Carla/Maps --agent expert --json
+    python benchmarks/expert_table.py --suite bench2drive220.xml --maps CarlaUE4/Content/Carla/Maps --json
 
 Routes on towns without a map are left out, and counted. All routes of a town run side by side in one batch.
 """

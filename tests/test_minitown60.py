@@ -27,7 +27,12 @@ def results_of(agent_name: str) -> tuple[RouteResult, ...]:
     while not batch.finished.all():
         batch.tick(agent.act())
     return tuple(
-        build_result(batch.criteria[b], prepared.route, network=routes.network, **prepared.result_fields(batch.directors[b]))
+        build_result(
+            batch.criteria[b],
+            prepared.route,
+            network=routes.network,
+            **prepared.result_fields(batch.directors[b]),
+        )
         for b, prepared in enumerate(routes.routes)
     )
 
@@ -55,7 +60,7 @@ def test_the_expert_succeeds_on_nine_of_ten_routes() -> None:
     assert len(failed) <= len(results) // 10, failed
 
 
-@pytest.mark.parametrize("blind, sighted", [("idle", "route-follower"), ("route-follower", "expert")])
+@pytest.mark.parametrize(("blind", "sighted"), [("idle", "route-follower"), ("route-follower", "expert")])
 def test_better_drivers_score_higher(blind: str, sighted: str) -> None:
     def driving_score(name: str) -> float:
         return sum(r.score_composed for r in results_of(name)) / len(results_of(name))

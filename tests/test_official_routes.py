@@ -1,4 +1,4 @@
-"""Official Bench2Drive routes, driven to their end: on CARLA's own town maps, and on corridors where the map is missing."""
+"""Official Bench2Drive routes, driven to their end: on CARLA's town maps, and on corridors where they are missing."""
 
 from __future__ import annotations
 
