@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from agents.expert_memory import MAX_PATH_LIGHTS
 from agents.expert_path import nearest_coarse, to_path
 from simulator.kernel import kernel
 from simulator.state import EGO, TICK_SECONDS, LightState
