@@ -1,8 +1,8 @@
 """Through gaps in crossing or merging traffic, at junctions.
 
 Who waits right at the edge has to start from rest while the gap closes. So the expert waits with a run-up, and goes
-when a brisk drive meets nobody until the end of the forecast. In wide left turns it may turn late, which shortens the way
-through the oncoming lane.
+when a brisk drive meets nobody until the end of the forecast. In wide left turns it may turn late, which shortens the
+way through the oncoming lane.
 """
 
 from __future__ import annotations

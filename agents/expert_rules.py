@@ -20,7 +20,7 @@ AT_LINE_PATIENCE = 8.0  # s before a junction whose exit is taken
 
 @kernel
 def find_lights(w, e, net, routes):  # type: ignore[no-untyped-def]
-    """Once a route: the lights whose stop points lie on the path, and where. Their lines are what the leaderboard judges."""
+    """Once a route: the lights whose stop points, which the leaderboard judges by, lie on the path, and where."""
     e.prepared = 1
     e.num_lights = 0
     first = routes.path_first[w.route]
