@@ -58,10 +58,10 @@ def is_obstacle(w, e, sheet, n):  # type: ignore[no-untyped-def]
     kind = w.kind[j]
     if kind == _PROP:
         return True
+    if kind == _BICYCLE and w.behaviour[j] != _LANES and math.cos(sheet.turn[n, 0]) > 0.9:
+        return sheet.speed[n] < CRAWLING
     if abs(w.speed[j]) > 0.3:
-        along = sheet.speed[n]
-        rides = kind == _BICYCLE and w.behaviour[j] == _TRACK
-        return rides and 0.3 < along < CRAWLING and math.cos(sheet.turn[n, 0]) > 0.9
+        return False
     if kind == _WALKER:
         return e.stood[j] > 4.0 and e.still > 3.0
     if w.behaviour[j] == _HOLD:
@@ -70,9 +70,7 @@ def is_obstacle(w, e, sheet, n):  # type: ignore[no-untyped-def]
         if abs(sheet.d[n, 0]) > 0.7:  # parked beside the lane's middle
             return True
         return e.stood[j] > 15.0 and e.still > 5.0
-    if w.behaviour[j] == _TRACK:
-        return kind == _BICYCLE and e.stood[j] > 3.0
-    return False
+    return kind == _BICYCLE and w.behaviour[j] == _TRACK and e.stood[j] > 3.0
 
 
 @kernel
@@ -235,6 +233,11 @@ def go_on_passing(w, e, sheet, blocked):  # type: ignore[no-untyped-def]
         e.manoeuvre = KEEP_LANE
         e.num_knots = 0
         return
+    if e.still > 3.0:  # stuck: hold this place beside the path, and plan afresh from it
+        now, slope, second = profile_at(e.knot_s, e.knot_d, e.num_knots, e.first_slope, w.path_s)
+        glide_to(w, e, now, 6.0)
+        e.manoeuvre = KEEP_LANE
+        return
     if not blocked or e.num_knots != 4 or w.path_s > e.knot_s[2] - 0.5:
         return
     leave = max(cluster[1] + w.half_length[EGO] + 1.0, e.knot_s[1] + 0.5)
@@ -243,10 +246,6 @@ def go_on_passing(w, e, sheet, blocked):  # type: ignore[no-untyped-def]
         e.knot_s[2] = max(leave, w.path_s + 0.5)
         e.knot_s[3] = e.knot_s[2] + length
         e.pass_until = e.knot_s[3]
-    room = cluster[0] - w.half_length[EGO] - w.path_s
-    if e.still > 3.0 and room > 4.5:
-        glide_to(w, e, 0.0, room - 0.5)
-        e.manoeuvre = KEEP_LANE
 
 
 @kernel
