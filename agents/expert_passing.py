@@ -12,7 +12,7 @@ import math
 from agents.expert_memory import KEEP_LANE, LATE_TURN, LONG_STEPS, MAKE_WAY, PASS, STEPS
 from agents.expert_path import glide_to, lane_there, profile_at, take_trial
 from agents.expert_space import ROOM_TO_TURN_OUT, lay_out
-from agents.expert_speed import PASS_ACCELERATION, roll, set_caps
+from agents.expert_speed import HURRY_ACCELERATION, PASS_ACCELERATION, roll, set_caps
 from simulator.blueprints import Kind
 from simulator.kernel import kernel
 from simulator.roads.network import LaneType
@@ -34,6 +34,7 @@ TIGHT = 0.45  # m, where that keeps the ego in its lane
 CRAWLING = 5.0  # m/s, bicycles slower than this are passed
 TOGETHER = 14.0  # m between obstacles that are passed in one go
 SHORTEST = 5.0  # m of path for a shift of 1 m; grows with its square root
+HURRY_AFTER = 5.0  # s behind an obstacle after which the ego passes in a hurry
 BEGUN = 0.3  # m from where it waited at which a pass has begun
 OWN_LANE, SAME_WAY, WRONG_WAY = 0, 1, 2
 
@@ -219,7 +220,8 @@ def trial_passes(w, e, net, routes, sheet, until, way):  # type: ignore[no-untyp
     lay_out(w, e, routes, sheet, True, LONG_STEPS)
     set_caps(w, e, net, routes, sheet, True)
     s = w.path_s
-    k, end, left = roll(sheet, s, w.speed[EGO], 1.0, PASS_ACCELERATION, True, LONG_STEPS)
+    most = PASS_ACCELERATION if e.blocked < HURRY_AFTER else HURRY_ACCELERATION
+    k, end, left = roll(sheet, s, w.speed[EGO], 1.0, most, True, LONG_STEPS)
     if way == SAME_WAY:
         return k == LONG_STEPS and end > min(until, s + 12.0)
     return end >= until - 2.0 or (k == LONG_STEPS and way == OWN_LANE and end > s + 12.0)
@@ -289,6 +291,7 @@ def pass_obstacles(w, e, net, routes, sheet, wrong_way_ok):  # type: ignore[no-u
             if trial_passes(w, e, net, routes, sheet, until, way):
                 take_trial(e, sheet)
                 e.manoeuvre = PASS
+                e.rushing = 1 if e.blocked > HURRY_AFTER else 0
                 e.pass_until = until
                 return True
     # wait behind it, a little to the side on which it will be passed
