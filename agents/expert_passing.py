@@ -262,7 +262,8 @@ def pass_obstacles(w, e, net, routes, sheet, wrong_way_ok):  # type: ignore[no-u
         if abs(now - e.wait_offset) > BEGUN:
             go_on_passing(w, e, sheet, blocked)
             return False
-        if blocked and e.num_knots == 4 and w.speed[EGO] > 0.5:
+        room = cluster[0] - w.half_length[EGO] - w.path_s
+        if blocked and e.num_knots == 4 and w.speed[EGO] > 0.5 and room < ROOM_TO_TURN_OUT + 1.0:
             k, end, left = roll(sheet, w.path_s, w.speed[EGO], 1.0, PASS_ACCELERATION, True, STEPS)
             if k == STEPS:
                 return False
