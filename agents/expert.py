@@ -51,7 +51,7 @@ def drive(w, e, net, routes, sheet, wrong_way_ok, control):  # type: ignore[no-u
     e.still = e.still + TICK_SECONDS if speed < 0.1 else 0.0
     prepare_coarse(sheet, routes, w.route, w.path_s, _REACH)
     find_near(w, e, routes, sheet, _REACH)
-    forecast_near(w, net, routes, sheet, LONG_STEPS)
+    forecast_near(w, e, net, routes, sheet, LONG_STEPS)
     watch_standing(w, e)
     lay_out(w, e, routes, sheet, False, STEPS)
     find_halts(w, e, net, routes, sheet)

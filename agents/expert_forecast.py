@@ -36,6 +36,9 @@ _FLOW = int(Role.FLOW)
 
 FREE = 1e6
 SIDE_SIGHT = 45.0  # m beside the path beyond which nobody matters within the horizon
+NOSE_IN_AFTER = 20.0  # s of waiting at a junction
+NOSE_IN_SECONDS = 1.5  # until the ego is seen on shared ground
+NOSE_IN_BRAKE = 3.0  # m/s2 that others may then have to brake
 FLOW_SPACING = 18.0  # m, assumed while a flow shows one vehicle
 FLOW_SHARE = 0.9  # of the spacing seen so far that is assumed for the next vehicle
 GONE = 1e4  # m beside the path: not there
@@ -118,7 +121,7 @@ def expect_flows(w, sheet):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def halting_distance(w, net, j):  # type: ignore[no-untyped-def]
+def halting_distance(w, e, net, j):  # type: ignore[no-untyped-def]
     """Metres that the centre of traffic vehicle j goes before it halts for a light, a sign or the ego's priority."""
     entering = w.junction_lane[j]
     ahead = w.junction_distance[j]
@@ -147,17 +150,21 @@ def halting_distance(w, net, j):  # type: ignore[no-untyped-def]
     if light < 0 and net.lane_stop_sign[before] >= 0 and flags & _IGNORE_SIGNS == 0 and w.stopped_at_sign[j] == 0:
         if needed < 4.0:
             return max(line, 0.0)
-    if flags & _IGNORE_VEHICLES == 0 and needed < 3.5:
-        mine = w.junction_lane[EGO]
-        if mine >= 0 and net.lane_junction[mine] == net.lane_junction[entering]:
-            for c in range(net.conflict_first[entering], net.conflict_first[entering + 1]):
-                if net.conflict_rule[c] == _GIVES_WAY and net.conflict_lane[c] == mine:
-                    return max(line, 0.0)
+    mine = w.junction_lane[EGO]
+    if flags & _IGNORE_VEHICLES or mine < 0 or net.lane_junction[mine] != net.lane_junction[entering]:
+        return FREE
+    # who has waited for long puts its nose in: drivers halt for somebody on ground that they share
+    room = gap - NOSE_IN_SECONDS * w.speed[j]
+    halts_for_nose = e.still > NOSE_IN_AFTER and room > 0.0 and w.speed[j] * w.speed[j] < 2.0 * NOSE_IN_BRAKE * room
+    if needed < 3.5 or halts_for_nose:
+        for c in range(net.conflict_first[entering], net.conflict_first[entering + 1]):
+            if net.conflict_lane[c] == mine and (net.conflict_rule[c] == _GIVES_WAY or halts_for_nose):
+                return max(line, 0.0)
     return FREE
 
 
 @kernel
-def forecast_near(w, net, routes, sheet, steps):  # type: ignore[no-untyped-def]
+def forecast_near(w, e, net, routes, sheet, steps):  # type: ignore[no-untyped-def]
     """Forecasts of all listed actors over steps 0..steps-1."""
     for n in range(sheet.count[0]):
         j = sheet.slot[n]
@@ -179,7 +186,7 @@ def forecast_near(w, net, routes, sheet, steps):  # type: ignore[no-untyped-def]
                 sheet.d[n, k] = sheet.d[n, 0]
                 sheet.turn[n, k] = sheet.turn[n, 0]
         elif behaviour == _LANES and w.lane[j] >= 0 and w.plan[j, 0] >= 0:
-            forecast_on_lanes(w, net, routes, sheet, n, j, steps)
+            forecast_on_lanes(w, e, net, routes, sheet, n, j, steps)
         elif behaviour == _TRACK and w.track[j] >= 0:
             forecast_on_track(w, routes, sheet, n, j, steps)
         else:
@@ -275,9 +282,9 @@ def forecast_on_track(w, routes, sheet, n, j, steps):  # type: ignore[no-untyped
 
 
 @kernel
-def forecast_on_lanes(w, net, routes, sheet, n, j, steps):  # type: ignore[no-untyped-def]
+def forecast_on_lanes(w, e, net, routes, sheet, n, j, steps):  # type: ignore[no-untyped-def]
     """Along the lanes of a traffic vehicle's plan."""
-    halt = halting_distance(w, net, j)
+    halt = halting_distance(w, e, net, j)
     speed = w.speed[j]
     acceleration = min(max(w.acceleration[j], -4.0), 1.8)
     lane = w.plan[j, 0]
