@@ -22,6 +22,7 @@ _HAS_PRIORITY = int(Yield.HAS_PRIORITY)
 FREE = 1e6
 _SIGHT = 45.0  # m before a junction at which its rules begin to matter
 _PATIENCE = 20.0  # s after which a standing vehicle takes an equal's gap
+_LET_IN = 20.0  # s of waiting after which those with priority let somebody in
 _COURTESY = 3.0  # s after which a vehicle that stands inside a junction loses its right of way
 _MARGIN = 1.2  # s kept between two vehicles in a shared area
 _YELLOW_BRAKE = 5.0  # m/s2 that a halt at yellow may need; IDM brakes with up to 4, so who begins to halt does
@@ -176,7 +177,12 @@ def conflict_taken(w, net, i, s, c, j):  # type: ignore[no-untyped-def]
             return False
     rule = net.conflict_rule[c]
     if rule == _HAS_PRIORITY:
-        return False
+        # whoever has waited for long is let in, by those who can halt easily
+        before_line = -s - w.half_length[i]
+        if w.waiting[j] < _LET_IN or w.waiting[i] > _COURTESY or before_line <= 0.0:
+            return False
+        at_line = inside or w.junction_distance[j] - w.half_length[j] < _AT_LINE
+        return at_line and w.speed[i] * w.speed[i] < 2.0 * _YELLOW_BRAKE * before_line
     if w.speed[j] < STANDING and inside and w.waiting[j] > _COURTESY:
         return False  # j cannot go on itself; standing for each other helps nobody
     first_in_line = 0.0 < w.junction_distance[j] - w.half_length[j] < _AT_LINE or inside
