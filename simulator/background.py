@@ -274,8 +274,22 @@ def recycle(w, net, routes):  # type: ignore[no-untyped-def]
             remove_actor(w, i)
         elif along > 0.0 and distance > CLEAR_OF_EGO and is_surplus(w, net, routes, i):
             remove_actor(w, i)
+        elif along > 0.0 and w.waiting[i] > 0.5 and is_held_ahead(w, net, routes, i):
+            remove_actor(w, i)
         elif distance > 50.0 and (w.waiting[i] > 90.0 or w.lane[i] < 0 or (w.plan[i, 1] < 0 and w.speed[i] < 0.5)):
             remove_actor(w, i)
+
+
+@kernel
+def is_held_ahead(w, net, routes, i):  # type: ignore[no-untyped-def]
+    """True for a vehicle on the ego's way that stands before a junction which scenarios keep clear.
+
+    Bench2Drive takes those who would enter such a junction out of the world; here they would bar the ego's way.
+    """
+    entering = w.junction_lane[i]
+    if w.bg_clear_junction < 0 or entering < 0 or net.lane_junction[entering] != w.bg_clear_junction:
+        return False
+    return w.junction_distance[i] < w.half_length[i] + 6.0 and is_on_way(w, net, routes, w.lane[i])
 
 
 @kernel
