@@ -29,7 +29,7 @@ def add_surfaces(out: MeshBuilder, section: Section, elevated: bool) -> None:
     for i, kind in enumerate(section.type):
         left, right = section.edge[i], section.edge[i + 1]
         if kind in ROAD_TYPES:
-            colour = BIKE_PATH if kind == "biking" else ASPHALT
+            colour = BIKE_PATH if kind == "biking" and not inside else ASPHALT
             out.add(*strip(left, right), colour, Tag.ROAD, Material.ASPHALT)
         elif kind in RAISED_TYPES and not inside:
             out.add(*strip(_up(left), _up(right)), SIDEWALK, Tag.SIDEWALK, Material.PAVING)
@@ -80,11 +80,13 @@ def _skirts(out: MeshBuilder, section: Section, n: int, inside: bool) -> None:
         kind = section.type[i] if 0 <= i < n else ""
         return kind in ROAD_TYPES or (not inside and (kind in RAISED_TYPES or kind == "median"))
 
+    # between the paths of a junction the asphalt goes on
+    body = (ASPHALT, Tag.ROAD, Material.ASPHALT) if inside else (CONCRETE, Tag.GROUND, Material.CONCRETE)
     for i in range(n):
         if not paved(i):
             continue
         top = KERB_HEIGHT if _is_raised(section.type[i]) else 0.0
         if not paved(i - 1):
-            out.add(*wall(section.edge[i][::-1], top, _SKIRT), CONCRETE, Tag.GROUND, Material.CONCRETE)
+            out.add(*wall(section.edge[i][::-1], top, _SKIRT), *body)
         if not paved(i + 1):
-            out.add(*wall(section.edge[i + 1], top, _SKIRT), CONCRETE, Tag.GROUND, Material.CONCRETE)
+            out.add(*wall(section.edge[i + 1], top, _SKIRT), *body)

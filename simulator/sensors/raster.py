@@ -15,50 +15,10 @@ import numpy as np
 from simulator.kernel import kernel
 
 NEAR = 0.1  # metres: the near plane (CARLA's default)
+_DETAIL_PIXELS = 14.0  # radius of an actor on the screen below which its details are left out
 
 _f4 = np.float32
 _i4 = np.int32
-
-
-@kernel
-def cull_chunks(low, high, axes, position, half_x, half_y, far, visible):  # type: ignore[no-untyped-def]
-    """Write 1 to uint8[C] `visible` for chunks whose box may be in view; half_x, half_y: tangents of the half angles.
-
-    Chunks that begin beyond `far` metres along the view axis are not in view.
-    """
-    for c in range(low.shape[0]):
-        inside = True
-        for plane in range(6):
-            if plane == 0:
-                nx, ny, nz, d = axes[0, 0], axes[1, 0], axes[2, 0], NEAR
-            elif plane == 1:
-                nx, ny, nz, d = -axes[0, 0], -axes[1, 0], -axes[2, 0], -far
-            elif plane == 2:
-                nx, ny, nz, d = _side(axes, 1, half_x, -1.0)
-            elif plane == 3:
-                nx, ny, nz, d = _side(axes, 1, half_x, 1.0)
-            elif plane == 4:
-                nx, ny, nz, d = _side(axes, 2, half_y, -1.0)
-            else:
-                nx, ny, nz, d = _side(axes, 2, half_y, 1.0)
-            # the corner furthest along the plane's inner side
-            x = np.float64(high[c, 0] if nx > 0.0 else low[c, 0]) - position[0]
-            y = np.float64(high[c, 1] if ny > 0.0 else low[c, 1]) - position[1]
-            z = np.float64(high[c, 2] if nz > 0.0 else low[c, 2]) - position[2]
-            if nx * x + ny * y + nz * z < d:
-                inside = False
-                break
-        visible[c] = 1 if inside else 0
-
-
-@kernel
-def _side(axes, axis, tangent, sign):  # type: ignore[no-untyped-def]
-    return (
-        tangent * axes[0, 0] + sign * axes[0, axis],
-        tangent * axes[1, 0] + sign * axes[1, axis],
-        tangent * axes[2, 0] + sign * axes[2, axis],
-        0.0,
-    )
 
 
 @kernel
@@ -215,3 +175,84 @@ def _fill(x0, y0, x1, y1, x2, y2, w0, dw_x, dw_y, t, inverse_depth, triangle_id,
             if here > depths[x]:
                 depths[x] = here
                 ids[x] = _i4(t)
+
+
+@kernel
+def draw_view(
+    vertex, triangle, chunk_triangle, chunk_vertex, chunk_low, chunk_high, actor_triangle, actor_vertex, actor_sphere,
+    num_actors, axes, position, f, cx, cy, far, camera, inverse_depth, triangle_id, row_low, row_high,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Clear rows row_low..row_high and draw into them all that they show.
+
+    Args:
+        vertex, triangle: of the town, then of the actors.
+        chunk_*: the town's chunks (`scenery.mesh.Mesh`).
+        actor_triangle: int32[A, 3] first triangle, end of those seen from afar, end of all; actor_vertex: int32[A, 2].
+        actor_sphere: float64[A, 4] centre and radius.
+        axes, position: the camera's (`camera_geometry.pose_matrix`). f, cx, cy: pixels.
+        far: metres along the view axis beyond which chunks and actors are left out.
+        camera: float64[V, 3] scratch.
+    """
+    clear(inverse_depth, triangle_id, row_low, row_high)
+    width = triangle_id.shape[1]
+    left, right = -cx / f, (width - cx) / f
+    top, bottom = (row_low - cy) / f, (row_high - cy) / f
+    r0, r1, r2 = axes[0, 1], axes[1, 1], axes[2, 1]
+    d0, d1, d2 = -axes[0, 2], -axes[1, 2], -axes[2, 2]
+    f0, f1, f2 = axes[0, 0], axes[1, 0], axes[2, 0]
+    for k in range(num_actors):
+        x, y, z = actor_sphere[k, 0] - position[0], actor_sphere[k, 1] - position[1], actor_sphere[k, 2] - position[2]
+        radius = actor_sphere[k, 3]
+        ahead = f0 * x + f1 * y + f2 * z
+        if ahead < NEAR - radius or ahead > far + radius:
+            continue
+        aside, below = r0 * x + r1 * y + r2 * z, d0 * x + d1 * y + d2 * z
+        if aside - right * ahead > radius * math.sqrt(1.0 + right * right):
+            continue
+        if left * ahead - aside > radius * math.sqrt(1.0 + left * left):
+            continue
+        if below - bottom * ahead > radius * math.sqrt(1.0 + bottom * bottom):
+            continue
+        if top * ahead - below > radius * math.sqrt(1.0 + top * top):
+            continue
+        to_camera(vertex, actor_vertex[k, 0], actor_vertex[k, 1], axes, position, camera)
+        small = radius * f < _DETAIL_PIXELS * (ahead - radius)
+        end = actor_triangle[k, 1] if small else actor_triangle[k, 2]
+        draw_triangles(
+            camera, triangle, actor_triangle[k, 0], end, f, cx, cy, inverse_depth, triangle_id, row_low, row_high
+        )
+    for c in range(chunk_low.shape[0]):
+        if _box_in_view(chunk_low, chunk_high, c, axes, position, left, right, top, bottom, far):
+            to_camera(vertex, chunk_vertex[c], chunk_vertex[c + 1], axes, position, camera)
+            draw_triangles(
+                camera, triangle, chunk_triangle[c], chunk_triangle[c + 1], f, cx, cy, inverse_depth, triangle_id,
+                row_low, row_high,
+            )  # fmt: skip
+
+
+@kernel
+def _box_in_view(low, high, c, axes, position, left, right, top, bottom, far):  # type: ignore[no-untyped-def]
+    """Whether box c reaches into the frustum with these tangents of its sides."""
+    for plane in range(6):
+        if plane == 0:  # ahead >= NEAR
+            a, b, k, d = 1.0, 0.0, 0.0, NEAR
+        elif plane == 1:  # ahead <= far
+            a, b, k, d = -1.0, 0.0, 0.0, -far
+        elif plane == 2:  # aside >= left * ahead
+            a, b, k, d = -left, 1.0, 0.0, 0.0
+        elif plane == 3:
+            a, b, k, d = right, -1.0, 0.0, 0.0
+        elif plane == 4:  # below >= top * ahead; up is the third axis
+            a, b, k, d = -top, 0.0, -1.0, 0.0
+        else:
+            a, b, k, d = bottom, 0.0, 1.0, 0.0
+        nx = a * axes[0, 0] + b * axes[0, 1] + k * axes[0, 2]
+        ny = a * axes[1, 0] + b * axes[1, 1] + k * axes[1, 2]
+        nz = a * axes[2, 0] + b * axes[2, 1] + k * axes[2, 2]
+        # the corner furthest along the plane's inner side
+        x = np.float64(high[c, 0] if nx > 0.0 else low[c, 0]) - position[0]
+        y = np.float64(high[c, 1] if ny > 0.0 else low[c, 1]) - position[1]
+        z = np.float64(high[c, 2] if nz > 0.0 else low[c, 2]) - position[2]
+        if nx * x + ny * y + nz * z < d:
+            return False
+    return True
