@@ -251,6 +251,7 @@ class _Shape:
         cabin = sorted(self.style.cabin)
         xs = np.array([p[0] for p in cabin])
         upper = [p for p in self.style.cabin if p[1] > low + 0.06]
+        x = min(max(x, float(xs.min()) + half), float(xs.max()) - half)
         reach = float(np.interp(x, xs, [max(p[1], low) for p in cabin])) if len(upper) else high
         reach = min(max(reach, low + 0.05), high)
         share = (reach - low) / max(high - low, 1e-6)

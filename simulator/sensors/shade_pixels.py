@@ -243,9 +243,10 @@ def shade(
             lg = up_g * up + down_g * down + sun_g * sunny
             lb = up_b * up + down_b * down + sun_b * sunny
             if dark:
+                lamp *= dim
                 lr, lg, lb = lr + lamp * _f4(0.88), lg + lamp * _f4(0.72), lb + lamp * _f4(0.46)
                 if use_beams:
-                    beam = _f4(beams[y >> 1, h]) * _f4(1.25 / 255.0)
+                    beam = _f4(beams[y >> 1, h]) * (_f4(1.25 / 255.0) * dim)
                     lr, lg, lb = lr + beam, lg + beam * _f4(0.97), lb + beam * _f4(0.86)
             if extra > _f4(0.0):
                 lr, lg, lb = max(lr, extra), max(lg, extra), max(lb, extra)
