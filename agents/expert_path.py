@@ -12,6 +12,7 @@ from agents.expert_memory import COARSE, COARSE_STRIDE
 from simulator.dynamics import REAR_AXLE
 from simulator.kernel import kernel
 
+NUDGE_METRES = 12.0  # m within which the line reaches a nudge
 _BEHIND = 40.0  # m of path behind the ego that is searched
 
 
@@ -41,7 +42,9 @@ def profile_at(knot_s, knot_d, count, first_slope, s):  # type: ignore[no-untype
 def offset_at(e, s, here):  # type: ignore[no-untyped-def]
     """Offset (m), slope and second derivative of the line in use: profile, and the nudge that grows ahead of `here`."""
     d, slope, second = profile_at(e.knot_s, e.knot_d, e.num_knots, e.first_slope, s)
-    share = min(max((s - here) / 8.0, 0.0), 1.0)
+    share = min(max((s - here) / NUDGE_METRES, 0.0), 1.0)
+    if share < 1.0:
+        slope += (e.nudge_target - e.nudge) / NUDGE_METRES
     return d + e.nudge + (e.nudge_target - e.nudge) * share, slope, second
 
 
