@@ -5,7 +5,8 @@ One tick of it:
 | order | what | where |
 |---|---|---|
 | 1 | who is near, and where they will be | `agents.expert_forecast` |
-| 2 | which line: the path, past an obstacle, aside for a siren or invaders, out of a parking space | `agents.expert_passing`, `expert_make_way`, `expert_nudge`, `expert_pull_out` |
+| 2 | which line: the path, past an obstacle, aside for a siren, | `agents.expert_passing`, `agents.expert_make_way` |
+| | to the right for invaders, out of a parking space | `agents.expert_nudge`, `agents.expert_pull_out` |
 | 3 | which stretches of the line are taken, when | `agents.expert_space` |
 | 4 | halts: lights, stop signs, blocked junctions | `agents.expert_rules` |
 | 5 | gaps in crossing and merging traffic | `agents.expert_gaps` |
@@ -28,7 +29,7 @@ from agents.expert_make_way import make_way
 from agents.expert_memory import LONG_STEPS, STEPS, empty_memory, new_sheet
 from agents.expert_nudge import nudge
 from agents.expert_passing import pass_obstacles, watch_standing
-from agents.expert_path import line_curvature, offset_at, path_pose, prepare_coarse
+from agents.expert_path import line_curvature, offset_at, path_pose, place_on_path, prepare_coarse
 from agents.expert_pull_out import pull_out
 from agents.expert_rules import find_halts
 from agents.expert_space import lay_out
@@ -83,7 +84,7 @@ def steer_line(w, e, routes):  # type: ignore[no-untyped-def]
     """Steering (-1..1) that keeps the ego on its line."""
     speed = w.speed[EGO]
     ahead = speed * _PREVIEW
-    s = w.path_s + ahead
+    s = place_on_path(w, routes) + ahead
     x, y, yaw, curvature = path_pose(routes, w.route, s)
     offset, slope, second = offset_at(e, s, w.path_s)
     bend = line_curvature(curvature, offset, slope, second)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from agents.expert_memory import KEEP_LANE, STEPS
-from agents.expert_path import NUDGE_METRES, lane_there, profile_at
+from agents.expert_path import NUDGE_METRES, lane_there, profile_now
 from simulator.blueprints import Kind
 from simulator.kernel import kernel
 from simulator.state import EGO, TICK_SECONDS
@@ -46,6 +46,6 @@ def room_needed(w, e, sheet, n):  # type: ignore[no-untyped-def]
         if ahead > SIGHT or ahead < -BEHIND or math.cos(turn) > -0.8 or sheet.d[n, k] > 0.0:
             continue
         wide = w.half_width[j] * abs(math.cos(turn)) + w.half_length[j] * abs(math.sin(turn))
-        line, slope, second = profile_at(e.knot_s, e.knot_d, e.num_knots, e.first_slope, sheet.s[n, k])
+        line, slope, second = profile_now(e, sheet.s[n, k])
         needed = max(needed, sheet.d[n, k] + wide + ROOM + w.half_width[EGO] - line)
     return needed

@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 
 from agents.expert_memory import KEEP_LANE, PASS, STEPS
-from agents.expert_path import profile_at, take_trial
+from agents.expert_path import STANDING, TIGHTEST_BEND, place_on_path, profile_now, start_of_line, take_trial
 from agents.expert_space import lay_out
 from agents.expert_speed import MAX_ACCELERATION, roll, set_caps
 from simulator.kernel import kernel
 from simulator.state import EGO
 
 OFF_THE_LINE = 1.2  # m beside its line from which a standing ego needs a new one
-TIGHTEST_BEND = 0.24  # 1/m, near the steering's limit
+LONGER = 1.2  # from one try to the next
+TRIES = 6
 _QUINTIC = 5.78  # largest second derivative of a quintic step of height and length 1
-LONGER = 1.15  # from one try to the next
-TRIES = 8
+_BEYOND = 0.6  # m beyond the path that the tightest lines aim at
+_BACK = 10.0  # m in which they come back
 
 
 @kernel
@@ -24,25 +25,31 @@ def pull_out(w, e, net, routes, sheet):  # type: ignore[no-untyped-def]
 
     Returns True when trials have overwritten what the sheet says of the line in use.
     """
-    now, slope, second = profile_at(e.knot_s, e.knot_d, e.num_knots, e.first_slope, w.path_s)
-    if e.manoeuvre != KEEP_LANE or w.speed[EGO] > 0.5 or abs(w.path_offset - now) < OFF_THE_LINE:
+    now, slope, second = profile_now(e, w.path_s)
+    if e.manoeuvre != KEEP_LANE or w.speed[EGO] > STANDING or abs(w.path_offset - now) < OFF_THE_LINE:
         return False
-    length = math.sqrt(_QUINTIC * abs(w.path_offset) / TIGHTEST_BEND)
-    for _ in range(TRIES):
-        sheet.trial_s[0] = w.path_s
-        sheet.trial_d[0] = w.path_offset
-        sheet.trial_s[1] = w.path_s + length
-        sheet.trial_d[1] = 0.0
-        sheet.trial_count[0] = 2
-        sheet.trial_slope[0] = 0.0
+    here = place_on_path(w, routes)
+    now, slope, second = start_of_line(w, e, routes)
+    for n in range(TRIES, -2, -1):  # the gentlest first, the tightest last
+        beyond = -math.copysign(_BEYOND, now) if n < 0 else 0.0
+        length = math.sqrt(_QUINTIC * abs(now - beyond) / TIGHTEST_BEND) * LONGER ** max(n, 0)
+        sheet.trial_s[0] = here
+        sheet.trial_d[0] = now
+        sheet.trial_s[1] = here + length
+        sheet.trial_d[1] = beyond
+        sheet.trial_s[2] = here + length + _BACK
+        sheet.trial_d[2] = 0.0
+        sheet.trial_count[0] = 3
+        sheet.trial_slope[0] = slope
+        sheet.trial_bend[0] = -math.copysign(TIGHTEST_BEND, now) if n <= 0 else 0.0
         lay_out(w, e, routes, sheet, True, STEPS)
         set_caps(w, e, net, routes, sheet, True)
-        k, end, left = roll(sheet, w.path_s, w.speed[EGO], 1.0, MAX_ACCELERATION, True, STEPS)
-        if k == STEPS and end > w.path_s + length:
+        k, end, left = roll(sheet, here, w.speed[EGO], 1.0, MAX_ACCELERATION, True, STEPS)
+        if k == STEPS and end > here + length:
             take_trial(e, sheet)
             e.manoeuvre = PASS
-            e.pass_until = w.path_s + length
+            e.pass_until = here + length + _BACK
+            e.still = 0.0
             return True
-        length *= LONGER
-    sheet.stop[0] = w.path_s
+    sheet.stop[0] = here
     return True
