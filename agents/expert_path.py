@@ -125,13 +125,18 @@ def path_pose(routes, route, s):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def start_of_line(w, e, routes):  # type: ignore[no-untyped-def]
-    """What a new line starts with, as `profile_now` gives it: the line in use, or the place of an ego that stands."""
+def start_of_line(w, e, routes, side):  # type: ignore[no-untyped-def]
+    """What a new line starts with, as `profile_now` gives it: the line in use, or the place of an ego that stands.
+
+    `side`: -1 or 1 if it first turns the wheels to the left or right as far as they go, else 0. The centre of the box
+    then sets out obliquely (the slip of the kinematic bicycle, `simulator.dynamics`).
+    """
     if w.speed[EGO] >= STANDING:
         return profile_now(e, w.path_s)
     x, y, yaw, curvature = path_pose(routes, w.route, place_on_path(w, routes))
     turn = math.atan2(math.sin(w.yaw[EGO] - yaw), math.cos(w.yaw[EGO] - yaw))
-    return w.path_offset, math.tan(min(max(turn, -1.0), 1.0)), 0.0
+    turn += side * math.asin(REAR_AXLE * TIGHTEST_BEND)
+    return w.path_offset, math.tan(min(max(turn, -1.0), 1.0)), side * TIGHTEST_BEND
 
 
 @kernel

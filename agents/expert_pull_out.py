@@ -29,7 +29,8 @@ def pull_out(w, e, net, routes, sheet):  # type: ignore[no-untyped-def]
     if e.manoeuvre != KEEP_LANE or w.speed[EGO] > STANDING or abs(w.path_offset - now) < OFF_THE_LINE:
         return False
     here = place_on_path(w, routes)
-    now, slope, second = start_of_line(w, e, routes)
+    now = w.path_offset
+    side = -1 if now > 0.0 else 1
     for n in range(TRIES, -2, -1):  # the gentlest first, the tightest last
         beyond = -math.copysign(_BEYOND, now) if n < 0 else 0.0
         length = math.sqrt(_QUINTIC * abs(now - beyond) / TIGHTEST_BEND) * LONGER ** max(n, 0)
@@ -40,8 +41,7 @@ def pull_out(w, e, net, routes, sheet):  # type: ignore[no-untyped-def]
         sheet.trial_s[2] = here + length + _BACK
         sheet.trial_d[2] = 0.0
         sheet.trial_count[0] = 3
-        sheet.trial_slope[0] = slope
-        sheet.trial_bend[0] = -math.copysign(TIGHTEST_BEND, now) if n <= 0 else 0.0
+        now, sheet.trial_slope[0], sheet.trial_bend[0] = start_of_line(w, e, routes, side if n <= 0 else 0)
         lay_out(w, e, routes, sheet, True, STEPS)
         set_caps(w, e, net, routes, sheet, True)
         k, end, left = roll(sheet, here, w.speed[EGO], 1.0, MAX_ACCELERATION, True, STEPS)
