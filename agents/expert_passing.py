@@ -235,7 +235,7 @@ def trial_passes(w, e, net, routes, sheet, until, way):  # type: ignore[no-untyp
 
 @kernel
 def wait_place(w, e, net, routes, aside):  # type: ignore[no-untyped-def]
-    """Offset at the edge of the ego's lane from which it has the best view past an obstacle, m; `aside` -1 left, 1 right."""
+    """Offset at the left (`aside` -1) or right (1) of the ego's lane where it waits to pass an obstacle, m."""
     lane, lane_s = lane_there(routes, w.route, w.path_s)
     if lane < 0:
         return 0.0
@@ -354,6 +354,9 @@ def pass_obstacles(w, e, net, routes, sheet, blocked, wrong_way_ok):  # type: ig
     # wait behind it, a little to the side on which it will be passed
     e.manoeuvre = KEEP_LANE
     e.wait_offset = wait_place(w, e, net, routes, -1 if aside == 0 else aside)
+    if w.speed[EGO] < 0.1 and sticks_out(w, net, routes):
+        turn_back(w, e, net, routes)
+        return True
     room = cluster[0] - w.half_length[EGO] - ROOM_TO_TURN_OUT - w.path_s
     if room < 1.0 and w.speed[EGO] < 0.2:  # no creeping: the room is needed to turn out
         sheet.stop[0] = min(sheet.stop[0], w.path_s)
