@@ -335,7 +335,7 @@ class _Shape:
             self.block((-0.62, -0.30, 0.27), (-0.30, 0.30, 0.33), (0.12, 0.12, 0.12), Material.PLAIN)
             self.paint(side_profile(((0.30, 0.30), (0.47, 0.30), (0.47, 1.0), (0.36, 1.0)), 0.94))
             self.paint(side_profile(((0.44, 0.78), (0.86, 0.78), (0.62, 1.0), (0.44, 1.0)), 0.90, 0.82))
-            self.block((-1.0, -0.90, 0.15), (-0.95, 0.90, 0.24), TRIM, Material.PLAIN)
+            self.block((-1.0, -0.97, 0.11), (-0.95, 0.97, 0.235), TRIM, Material.PLAIN)
             return
         colours = {"ambulance": WHITE, "firetruck": (0.72, 0.08, 0.07), "cola": (0.75, 0.06, 0.08)}
         colour = colours.get(kind, (0.82, 0.82, 0.8))

@@ -60,6 +60,11 @@ class Camera:
         self.slot, self.antialias = slot, antialias
         self._shader = Shader(scene)
 
+    @property
+    def focal(self) -> float:
+        """Focal length in pixels of what is drawn (twice the picture's with antialias 2)."""
+        return self.antialias * focal_length(self.width, self.fov)
+
     def render(
         self, world: np.ndarray, outputs: Sequence[str] = ("rgb",), *, place: bool = True
     ) -> dict[str, np.ndarray]:
@@ -78,7 +83,7 @@ class Camera:
         check_world(world)
         axes, position = pose_matrix(self.mount) if self.slot < 0 else mounted(world, self.slot, self.mount)
         if place:
-            self.scene.place(world, viewer=position, focal=self.antialias * focal_length(self.width, self.fov))
+            self.scene.place(world, viewer=position, focal=self.focal)
         images: dict[str, np.ndarray] = {}
         if "rgb" in outputs and self.antialias == 2:
             view = self.scene.look(axes, position, 2 * self.width, 2 * self.height, self.fov)
