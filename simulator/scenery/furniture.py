@@ -106,8 +106,8 @@ def _rail(out: MeshBuilder, line: np.ndarray, plot: Plot, high: bool) -> None:
             continue
         pair = points[k : k + 2]
         band = pair + np.array([0.0, 0.0, 0.44])
-        out.add(*wall(band, 0.32), _RAIL, Tag.GUARD_RAIL, Material.METAL, thing)
-        out.add(*wall(band[::-1], 0.32), _RAIL, Tag.GUARD_RAIL, Material.METAL, thing)
+        out.add(*wall(band, 0.32), _RAIL, Tag.GUARD_RAIL, Material.METAL, thing, level=1)
+        out.add(*wall(band[::-1], 0.32), _RAIL, Tag.GUARD_RAIL, Material.METAL, thing, level=1)
         x, y, z = pair[0]
         post = box((x - 0.06, y - 0.06, z - 0.5), (x + 0.06, y + 0.06, z + 0.7), False)
         out.add(*post, (0.5, 0.5, 0.5), Tag.GUARD_RAIL, Material.METAL, thing, level=1)

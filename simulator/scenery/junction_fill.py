@@ -206,7 +206,7 @@ def _add_kerbs(out: MeshBuilder, grid: _Grid, line: np.ndarray, road: np.ndarray
         ends = np.array([a, b]) if outside_left else np.array([b, a])
         world = _lift(grid, ends, 0.0)
         borders = near_road[tuple(np.clip(np.round(middle[::-1]).astype(int), 0, np.array(grid.shape) - 1))] > 0
-        out.add(*wall(world, KERB_HEIGHT, 0.1 if borders else 0.5), KERB, Tag.SIDEWALK, Material.KERB)
+        out.add(*wall(world, KERB_HEIGHT, 0.1 if borders else 0.5), KERB, Tag.SIDEWALK, Material.KERB, level=1)
         if borders:
             outward = left if outside_left else -left
             inner = _lift(grid, ends - outward * (0.16 / _CELL), KERB_HEIGHT + 0.004)
