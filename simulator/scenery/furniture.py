@@ -22,9 +22,7 @@ _RAIL_OUT = 0.45  # metres of a rail outside the pavement
 _PILLARS = 22.0  # metres between pillars
 
 
-def add_street_lamps(
-    out: MeshBuilder, sections: list[Section], plot: Plot, draws: np.random.Generator
-) -> np.ndarray:
+def add_street_lamps(out: MeshBuilder, sections: list[Section], plot: Plot, draws: np.random.Generator) -> np.ndarray:
     """Lamps behind the sidewalks, on alternate sides; returns float64[n, 3] their light sources."""
     lights: list[tuple[float, float, float]] = []
     for section in sections:
@@ -43,7 +41,12 @@ def add_street_lamps(
 
 
 def _lamp(
-    out: MeshBuilder, line: np.ndarray, along: np.ndarray, at: float, plot: Plot, lights: list[tuple[float, float, float]]
+    out: MeshBuilder,
+    line: np.ndarray,
+    along: np.ndarray,
+    at: float,
+    plot: Plot,
+    lights: list[tuple[float, float, float]],
 ) -> None:
     x, y, z = (float(np.interp(at, along, line[:, k])) for k in range(3))
     k = int(np.clip(np.searchsorted(along, at) - 1, 0, len(line) - 2))
@@ -126,4 +129,3 @@ def add_pillars(out: MeshBuilder, sections: list[Section], plot: Plot, elevation
             if z - low < 3.6 or float(ground.at(ground.lane_height, x, y)) < z - 2.0:
                 continue
             out.add(*column(x, y, low - 1.5, z - 0.6, 0.55, 0.55, 8), CONCRETE, Tag.BRIDGE, Material.CONCRETE)
-

@@ -79,12 +79,13 @@ def _skirts(out: MeshBuilder, section: Section, n: int, inside: bool, level: int
         return kind in ROAD_TYPES or (not inside and (kind in RAISED_TYPES or kind == "median"))
 
     # between the paths of a junction the asphalt goes on
-    body = (ASPHALT, Tag.ROAD, Material.ASPHALT) if inside else (CONCRETE, Tag.GROUND, Material.CONCRETE)
+    colour = ASPHALT if inside else CONCRETE
+    tag, material = (Tag.ROAD, Material.ASPHALT) if inside else (Tag.GROUND, Material.CONCRETE)
     for i in range(n):
         if not paved(i):
             continue
         top = KERB_HEIGHT if _is_raised(section.type[i]) else 0.0
         if not paved(i - 1):
-            out.add(*wall(section.edge[i][::-1], top, _SKIRT), *body, level=level)
+            out.add(*wall(section.edge[i][::-1], top, _SKIRT), colour, tag, material, level=level)
         if not paved(i + 1):
-            out.add(*wall(section.edge[i + 1], top, _SKIRT), *body, level=level)
+            out.add(*wall(section.edge[i + 1], top, _SKIRT), colour, tag, material, level=level)

@@ -42,7 +42,11 @@ def add_terrain(out: MeshBuilder, ground: GroundMap) -> np.ndarray:
             triangles += [(base, base + 1 + i, base + 1 + (i + 1) % len(edge)) for i in range(len(edge))]
     cells = np.array(vertices)
     points = np.stack(
-        [ground.origin[0] + cells[:, 1] * CELL, ground.origin[1] + cells[:, 0] * CELL, height[cells[:, 0], cells[:, 1]]],
+        [
+            ground.origin[0] + cells[:, 1] * CELL,
+            ground.origin[1] + cells[:, 0] * CELL,
+            height[cells[:, 0], cells[:, 1]],
+        ],
         axis=1,
     )
     out.add(points, np.array(triangles), GRASS, Tag.TERRAIN, Material.GRASS)

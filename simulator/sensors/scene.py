@@ -27,8 +27,8 @@ from simulator.scenery.model import load_models
 from simulator.scenery.surfaces import KERB_HEIGHT
 from simulator.scenery.town import TownScenery, load_scenery
 from simulator.sensors.camera_geometry import Pose, check_camera, check_world, focal_length, mounted, pose_matrix
-from simulator.sensors.scene_actors import BODY_COLOURS, light_signals, place_actors
 from simulator.sensors.raster import DETAIL_PIXELS, draw_view
+from simulator.sensors.scene_actors import BODY_COLOURS, light_signals, place_actors
 from simulator.sensors.scene_weather import is_dark
 from simulator.state import MAX_ACTORS
 
@@ -61,7 +61,7 @@ class Scene:
         vertex: float32[V, 3] metres, world. triangle: int32[T, 3].
         normal: float32[T, 3] unit, towards the front.
         tag: uint8[T] CARLA's semantic class (`scenery.tags.Tag`). material: uint8[T].
-        thing: int32[T] instance number: the actor's id, or a number from 20000 on for what stands in the town; 0 ground.
+        thing: int32[T] instance number: the actor's id, or from 20000 on for what stands in the town; 0 ground.
         paint: float32[T, 3] RGB 0..255. glow: float32[T] light of its own, 0..1.
         actor_slot: int64[A] slots of the actors placed, actor_triangle: int32[A, 3] first triangle, end from afar, end.
     """
@@ -128,7 +128,8 @@ class Scene:
         x, y, reach = (0.0, 0.0, math.inf) if viewer is None else (viewer[0], viewer[1], focal / DETAIL_PIXELS)
         self.num_actors, _, self.num_triangles = place_actors(
             world, self._models, BODY_COLOURS, town.raised, town.raised_origin, town.raised_cell, KERB_HEIGHT,
-            is_dark(world["weather"]), skip_slot, float(x), float(y), reach, self.vertex, self.triangle, self.normal, self.paint, self.glow,
+            is_dark(world["weather"]), skip_slot, float(x), float(y), reach, self.vertex,
+            self.triangle, self.normal, self.paint, self.glow,
             self.tag, self.material, self.thing, self._static_vertices, self.num_static, self.actor_triangle,
             self.actor_vertex, self.actor_sphere, self.actor_slot,
         )  # fmt: skip

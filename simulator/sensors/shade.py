@@ -13,7 +13,6 @@ from simulator.sensors.shade_pixels import grain_levels, light_faces, noise_tabl
 from simulator.sensors.shade_shadows import cast_beams, cast_shadows
 from simulator.state import Role
 
-
 _FINE_WIDTH = 400  # pixels of width up to which slow changes are worked out for squares of 2 pixels, not of 4
 
 
@@ -59,11 +58,13 @@ class Shader:
         shift = 2 if view.triangle.shape[1] > _FINE_WIDTH else 1
 
         def band(number: int) -> None:
-            low, high = (rows * k // scene.threads // 4 * 4 if k < scene.threads else rows for k in (number, number + 1))
+            low, high = (
+                rows * k // scene.threads // 4 * 4 if k < scene.threads else rows for k in (number, number + 1)
+            )
             shade(
-                view.triangle, view.inverse_depth, eye, scene.paint, scene.glow, self._lit, scene.normal, scene.material,
-                scene.aux, town.mesh.pattern, town.pictures, light.sky, light.fog, self._parameters, noise.grain,
-                noise.cloud, cells, strength, sunlight, lamplight, town.ground_origin, occlusion, sun_block, beams,
+                view.triangle, view.inverse_depth, eye, scene.paint, scene.glow, self._lit, scene.normal,
+                scene.material, scene.aux, town.mesh.pattern, town.pictures, light.sky, light.fog, self._parameters,
+                noise.grain, noise.cloud, cells, strength, sunlight, lamplight, town.ground_origin, occlusion, sun_block, beams,
                 light.dark, shift, block[number], block_id[number], out.view(np.uint32)[:, :, 0], low, high,
             )  # fmt: skip
 
@@ -119,4 +120,3 @@ class Shader:
                 np.zeros((self.scene.threads, (width + 1) // 2), np.int32),
             )
         return self._buffers[shape]
-
