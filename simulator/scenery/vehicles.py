@@ -296,7 +296,9 @@ class _Shape:
         radius = self.style.wheel * height
         for x in self.style.axles:
             for side in (-1.0, 1.0):
-                self.out.wheel(x * length, side, width, radius, 0.13 * width + 0.06, self.tag, RUBBER, RIM)
+                bare = self.style.extra == "tractor" and x < 0.0
+                thickness = 0.13 * width + 0.06
+                self.out.wheel(x * length, side, width, radius, thickness, self.tag, RUBBER, RIM, bare=bare)
 
     def _lamp(
         self,

@@ -154,18 +154,18 @@ def shade(
     byte = _f4(1.0 / 255.0)
     corner = (1 << shift) - 1
     last = _i4(FOG_STEPS - 1)
-    for i in range(block_id.shape[0]):
-        block_id[i] = _i4(-2)
     for y in range(row_low, row_high):
         vy = (_f4(y) + _f4(0.5) - cy) * inv_f
         bx, by, bz = fx + vy * dx, fy + vy * dy, fz + vy * dz
-        fresh_row = (y & corner) == 0
+        if (y & corner) == 0:
+            for i in range(block_id.shape[0]):
+                block_id[i] = _i4(-2)
         for x in range(width):
             t = ids[y, x]
             vx = (_f4(x) + _f4(0.5) - cx) * inv_f
             ax, ay, az = bx + vx * rx, by + vx * ry, bz + vx * rz
             h = x >> shift
-            fresh = block_id[h] != t or (fresh_row and (x & corner) == 0)
+            fresh = block_id[h] != t
             if t < 0:
                 if fresh:
                     block_id[h] = t
