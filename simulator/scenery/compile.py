@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -9,7 +11,7 @@ from simulator.roads.network import RoadNetwork
 from simulator.scenery.borders import Section, read_sections
 from simulator.scenery.buildings import add_buildings
 from simulator.scenery.furniture import STREET_LAMP, add_pillars, add_rails, add_street_lamps
-from simulator.scenery.ground import GroundMap, map_ground
+from simulator.scenery.ground import CELL, GroundMap, map_ground
 from simulator.scenery.junction_fill import add_junctions
 from simulator.scenery.markings import add_crosswalks, add_markings, add_stop_lines
 from simulator.scenery.mesh import Mesh, MeshBuilder
@@ -40,7 +42,7 @@ def compile_scenery(network: RoadNetwork) -> TownScenery:
     add_stop_lines(out, net)
 
     draws = np.random.default_rng(int(network.digest[:16], 16))
-    plot = Plot(ground)
+    plot = Plot(_with_asphalt(ground, out))
     heads = add_traffic_lights(out, net, plot)
     signs, faces = add_signs(out, net, landmarks, plot)
     lamps = add_street_lamps(out, sections, plot, draws)
@@ -69,6 +71,19 @@ def compile_scenery(network: RoadNetwork) -> TownScenery:
         ground=height,
         ground_origin=ground.origin,
     )
+
+
+def _with_asphalt(ground: GroundMap, out: MeshBuilder) -> GroundMap:
+    """The ground map with distances to all asphalt, that between the paths of junctions included."""
+    asphalt = np.zeros(ground.road.shape, np.uint8)
+    for vertices, triangles, rest, first in zip(out.vertices, out.triangles, out.attributes, out.firsts):
+        if rest[0, 0] != Tag.ROAD:
+            continue
+        cells = (vertices[:, :2] - ground.origin) / CELL
+        for triangle in np.round(cells[triangles - first] * 16).astype(np.int32):
+            cv2.fillConvexPoly(asphalt, triangle, 1, cv2.LINE_8, 4)
+    away = cv2.distanceTransform(1 - asphalt, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) * CELL
+    return replace(ground, road=np.minimum(ground.road, away))
 
 
 def _is_bridge(section: Section, ground: GroundMap, height: np.ndarray) -> bool:

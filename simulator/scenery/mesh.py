@@ -52,6 +52,7 @@ class MeshBuilder:
     triangles: list[np.ndarray] = field(default_factory=list)
     colours: list[np.ndarray] = field(default_factory=list)
     attributes: list[np.ndarray] = field(default_factory=list)  # int32[n, 5] tag, material, object, aux, level
+    firsts: list[int] = field(default_factory=list)  # number of each piece's first vertex
     patterns: list[Sequence[float]] = field(default_factory=list)
     count: int = 0
     objects: int = FIRST_OBJECT - 1  # last object number given out
@@ -86,6 +87,7 @@ class MeshBuilder:
         t = np.asarray(triangles, np.int64).reshape(-1, 3)
         self.vertices.append(v)
         self.triangles.append(t + self.count)
+        self.firsts.append(self.count)
         self.count += len(v)
         self.colours.append(np.broadcast_to(np.asarray(colour, np.float64), (len(t), 3)))
         rest = np.empty((len(t), 5), np.int32)

@@ -19,6 +19,7 @@ from simulator.scenery.tags import Tag
 DEPTH_RANGE = 1000.0  # metres
 _SKY = int(Tag.SKY)
 _LAST = 256.0**3 - 1.0
+_SCALE = np.float32(_LAST / DEPTH_RANGE)
 
 
 @kernel
@@ -29,7 +30,7 @@ def encode_depth(inverse_depth, out):  # type: ignore[no-untyped-def]
             inverse = inverse_depth[y, x]
             code = np.uint32(0xFFFFFF)
             if inverse > np.float32(1.0 / DEPTH_RANGE):
-                code = np.uint32(1.0 / np.float64(inverse) * (_LAST / DEPTH_RANGE) + 0.5)
+                code = np.uint32(np.int32(_SCALE / inverse + np.float32(0.5)))
             low, middle, high = code & np.uint32(255), (code >> np.uint32(8)) & np.uint32(255), code >> np.uint32(16)
             out[y, x] = np.uint32(0xFF000000) | (low << np.uint32(16)) | (middle << np.uint32(8)) | high
 

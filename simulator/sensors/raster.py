@@ -21,6 +21,7 @@ _FAR_TREES = 5.0  # metres per pixel of focal length beyond which a tree is abou
 
 _f4 = np.float32
 _i4 = np.int32
+_u8 = np.uint64  # an unsigned index needs no look at its sign
 
 
 @inlined
@@ -30,7 +31,8 @@ def to_camera(vertex, first, end, axes, position, out):  # type: ignore[no-untyp
     r0, r1, r2 = axes[0, 1], axes[1, 1], axes[2, 1]
     u0, u1, u2 = axes[0, 2], axes[1, 2], axes[2, 2]
     f0, f1, f2 = axes[0, 0], axes[1, 0], axes[2, 0]
-    for i in range(first, end):
+    for number in range(first, end):
+        i = _u8(number)
         x = np.float64(vertex[i, 0]) - px
         y = np.float64(vertex[i, 1]) - py
         z = np.float64(vertex[i, 2]) - pz
@@ -56,7 +58,8 @@ def draw_triangles(camera, triangle, first, end, f, cx, cy, inverse_depth, trian
     left, right = -cx * inv_f, (width - cx) * inv_f
     top, bottom = (row_low - cy) * inv_f, (row_high - cy) * inv_f
     for t in range(first, end):
-        a, b, c = triangle[t, 0], triangle[t, 1], triangle[t, 2]
+        row = _u8(t)
+        a, b, c = _u8(triangle[row, 0]), _u8(triangle[row, 1]), _u8(triangle[row, 2])
         az, bz, cz = camera[a, 2], camera[b, 2], camera[c, 2]
         if az < NEAR and bz < NEAR and cz < NEAR:
             continue
