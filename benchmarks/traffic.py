@@ -87,7 +87,7 @@ class Options:
 def run_traffic(w, net, routes, tally, ticks):  # type: ignore[no-untyped-def]
     """Traffic without an ego: the tick of `envs.tick` but for what belongs to the ego and scenarios, watched."""
     for _ in range(ticks):
-        decide_all(w, net)
+        decide_all(w, net, routes)
         move_actors(w, net, routes)
         collide(w)
         track_actors(w, net)

@@ -42,7 +42,7 @@ def tick_traffic(worlds, directors, criteria, controls, net, routes):  # type: i
         w.brake[EGO] = controls[b, 1]
         w.steer[EGO] = controls[b, 2]
         perturb_control(w, directors[b])
-        decide_all(w, net)
+        decide_all(w, net, routes)
         move_actors(w, net, routes)
         collide(w)
         track_actors(w, net)

@@ -35,7 +35,9 @@ STANDSTILL_GAP = 2.0  # m, IDM s0
 MAX_ACCELERATION = 1.8  # m/s2, IDM a
 COMFORT_BRAKE = 3.0  # m/s2, IDM b
 HARD_BRAKE = 8.0  # m/s2
+BEND_BRAKE = 1.5  # m/s2 before a bend
 LOOK_AHEAD = 80.0  # m
+BRANCH = 25.0  # m behind a fork in which those on the other branch may still be in the way
 CROSSING_SIGHT = 2.5  # s for which the way of crossing actors is foreseen
 LANE_CHANGE_TICKS = 40  # it thinks about changing lanes every 2 s
 DECISION_TICKS = 2  # a traffic driver decides every 0.1 s
@@ -88,6 +90,21 @@ def leader_on_plan(w, net, i):  # type: ignore[no-untyped-def]
             ahead = start2 + w.lane_s[j]
         elif lane == lane3:
             ahead = start3 + w.lane_s[j]
+        elif net.pred_first[lane] < net.pred_first[lane + 1]:  # it has turned off where i goes on
+            before = net.pred_lane[net.pred_first[lane]]
+            if before == lane0:
+                ahead = start1 + w.lane_s[j]
+            elif before == lane1:
+                ahead = start2 + w.lane_s[j]
+            elif before == lane2:
+                ahead = start3 + w.lane_s[j]
+            else:
+                continue
+            if ahead - w.half_length[j] - w.half_length[i] < best and ahead < LOOK_AHEAD and w.hidden[j] == 0:
+                if w.lane_s[j] < BRANCH and beside_plan(w, net, i, j, ahead) < w.half_width[i] + w.half_width[j] + 0.3:
+                    best = ahead - w.half_length[j] - w.half_length[i]
+                    leader = j
+            continue
         else:
             continue
         gap = ahead - w.half_length[j] - w.half_length[i]
@@ -102,6 +119,17 @@ def leader_on_plan(w, net, i):  # type: ignore[no-untyped-def]
         return FREE, 0.0
     x, y, z, yaw = lane_pose(net, w.lane[leader], w.lane_s[leader])
     return best, max(w.vx[leader] * math.cos(yaw) + w.vy[leader] * math.sin(yaw), 0.0)
+
+
+@kernel
+def beside_plan(w, net, i, j, ahead):  # type: ignore[no-untyped-def]
+    """Metres that the nearer end of j is away, sideways, from the line that i will drive `ahead` metres from now."""
+    x, y, yaw = plan_pose(w, net, i, ahead)
+    c = math.cos(yaw)
+    s = math.sin(yaw)
+    across = -(w.x[j] - x) * s + (w.y[j] - y) * c - w.desired_offset[i]
+    slant = -math.cos(w.yaw[j]) * s + math.sin(w.yaw[j]) * c
+    return max(abs(across) - abs(slant) * w.half_length[j], 0.0)
 
 
 @kernel
@@ -218,10 +246,10 @@ def curve_speed(w, net, i):  # type: ignore[no-untyped-def]
     ahead = net.lane_length[lane] - w.lane_s[i]
     for k in range(1, MAX_PLAN):
         lane = w.plan[i, k]
-        if lane < 0 or ahead > LOOK_AHEAD:
+        if lane < 0 or ahead > max(LOOK_AHEAD, w.speed[i] * w.speed[i] / (2.0 * BEND_BRAKE)):
             break
         speed = net.point_bend_speed[net.lane_first[lane]]
-        allowed = min(allowed, math.sqrt(speed * speed + 3.0 * ahead))
+        allowed = min(allowed, math.sqrt(speed * speed + 2.0 * BEND_BRAKE * ahead))
         ahead += net.lane_length[lane]
     return allowed
 
@@ -336,9 +364,9 @@ def count_waiting(w, net):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def decide_all(w, net):  # type: ignore[no-untyped-def]
+def decide_all(w, net, routes):  # type: ignore[no-untyped-def]
     """Accelerations of traffic vehicles, from one and the same state; each decides every other tick (0.1 s)."""
-    see_junctions(w, net)
+    see_junctions(w, net, routes)
     count_waiting(w, net)
     for i in range(1, w.num_slots):
         if w.kind[i] == 0 or w.behaviour[i] != _LANES or w.hidden[i] == 1:

@@ -53,4 +53,5 @@ class RouteArrays(NamedTuple):
     track_y: np.ndarray  # float64[U]
     track_z: np.ndarray  # float64[U]
     track_yaw: np.ndarray  # float64[U] rad
+    track_lane: np.ndarray  # int32[U] driving lane there that leads the same way, -1 where there is none
     track_step: np.ndarray  # float64[T] metres

@@ -13,7 +13,7 @@ from simulator.blueprints import Kind
 from simulator.collisions import FLAT, overlap
 from simulator.kernel import kernel
 from simulator.roads.queries import lane_width
-from simulator.state import EGO, MAX_ACTORS, MAX_LIGHTS, TICK_SECONDS, Behaviour, DriverFlag, LightState
+from simulator.state import EGO, MAX_ACTORS, MAX_LIGHTS, MAX_PLAN, TICK_SECONDS, Behaviour, DriverFlag, LightState
 
 _LANES = int(Behaviour.LANES)
 _TRACK = int(Behaviour.TRACK)
@@ -29,6 +29,7 @@ _IGNORE_VEHICLES = int(DriverFlag.IGNORE_VEHICLES)
 STUCK_SECONDS = 60.0  # of standing, red lights not counted
 _STANDS = 0.3  # m/s
 _MOVES = 3.0  # m/s that end a time of standing: creeping up in a queue does not
+_QUEUE = 15.0  # m to the rear of who stands ahead in a queue
 _TOUCH = 0.01  # m between boxes that a tick has pushed apart
 _APART_TICKS = 20  # ticks without touch after which a touch is a new contact
 _TIME_GAP_FROM = 3.0  # m/s from which a distance is told as a time
@@ -70,6 +71,7 @@ TALLY = np.dtype(
         ("actor_id", np.int64, (MAX_ACTORS,)),
         ("lane", np.int64, (MAX_ACTORS,)),
         ("front", np.float64, (MAX_ACTORS,)),
+        ("speed", np.float64, (MAX_ACTORS,)),
         ("halted", np.int64, (MAX_ACTORS,)),
         ("standing", np.float64, (MAX_ACTORS,)),
         ("light_state", np.int64, (MAX_LIGHTS,)),
@@ -209,17 +211,52 @@ def watch_line(w, net, t, i):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def standing_leader(w, net, i):  # type: ignore[no-untyped-def]
+    """Who stands next ahead on i's lanes, or -1."""
+    best = _QUEUE
+    leader = -1
+    start = -w.lane_s[i]
+    for k in range(MAX_PLAN):
+        lane = w.plan[i, k]
+        if lane < 0 or start > _QUEUE:
+            break
+        for j in range(w.num_slots):
+            if j != i and w.kind[j] != 0 and w.hidden[j] == 0 and w.lane[j] == lane and abs(w.speed[j]) < _MOVES:
+                ahead = start + w.lane_s[j]
+                if 0.0 < ahead - w.half_length[j] < best:
+                    best = ahead - w.half_length[j]
+                    leader = j
+        start += net.lane_length[lane]
+    return leader
+
+
+@kernel
+def is_held(w, net, i):  # type: ignore[no-untyped-def]
+    """True when i stands by rule or by script.
+
+    So stands who waits at a light or for the ego, who is behind a scripted actor, and all in a queue behind one of these.
+    """
+    for _ in range(MAX_ACTORS):
+        if w.behaviour[i] != _LANES or 0.0 <= w.target_speed[i] < 0.1:
+            return True
+        ahead = w.junction_lane[i]
+        if ahead >= 0 and w.junction_distance[i] > 0.0:
+            light = net.lane_light[ahead]
+            if light >= 0 and w.light_state[light] != _GREEN and w.light_state[light] != _OFF:
+                return True
+        i = standing_leader(w, net, i)
+        if i < 0:
+            return False
+    return False
+
+
+@kernel
 def watch_standing(w, net, t, i):  # type: ignore[no-untyped-def]
-    """Time that a vehicle has stood, lights that are not green left out."""
+    """Time that a vehicle has stood without being held by a light or a script."""
     if w.speed[i] > _MOVES:
         t.standing[i] = 0.0
         return
-    ahead = w.junction_lane[i]
-    held = False
-    if ahead >= 0 and w.junction_distance[i] > 0.0:
-        light = net.lane_light[ahead]
-        held = light >= 0 and w.light_state[light] != _GREEN and w.light_state[light] != _OFF
-    if w.speed[i] < _STANDS and not held:
+    if w.speed[i] < _STANDS and not is_held(w, net, i):
         before = t.standing[i]
         t.standing[i] = before + TICK_SECONDS
         if before < STUCK_SECONDS <= t.standing[i]:
@@ -299,7 +336,7 @@ def watch_traffic(w, net, t):  # type: ignore[no-untyped-def]
             if abs(w.lane_offset[i]) > 0.5 * lane_width(net, lane, w.lane_s[i]):
                 t.off_lane_ticks += 1
         if known:
-            along = w.ax[i] * np.cos(w.yaw[i]) + w.ay[i] * np.sin(w.yaw[i])
+            along = (w.speed[i] - t.speed[i]) / TICK_SECONDS
             add_to_bin(t.acceleration_bins, abs(along), ACCELERATION_BIN)
             t.hardest_brake = max(t.hardest_brake, -along)
             t.sideways_max = max(t.sideways_max, abs(w.speed[i] * w.yaw_rate[i]))
@@ -307,5 +344,6 @@ def watch_traffic(w, net, t):  # type: ignore[no-untyped-def]
             watch_following(w, net, t, i)
         t.lane[i] = lane
         t.front[i] = w.lane_s[i] + w.half_length[i]
+        t.speed[i] = w.speed[i]
     for k in range(net.light_group.shape[0]):
         t.light_state[k] = w.light_state[k]

@@ -226,6 +226,7 @@ def with_track(batch: RouteBatch, points: list[tuple[float, float]], step: float
         track_y=y,
         track_z=np.zeros(len(s)),
         track_yaw=np.arctan2(np.gradient(y), np.gradient(x)),
+        track_lane=np.full(len(s), -1),
         track_step=np.array([step]),
     )
     return replace(batch, arrays=bundle(track))
