@@ -15,7 +15,8 @@ from simulator.actors import is_free, remove_actor, set_speed, spawn_actor
 from simulator.background_commands import is_closed, same_road_lane
 from simulator.blueprints import HALF_SIZE, TRAFFIC_CARS
 from simulator.draws import choose, uniform
-from simulator.drivers import COMFORT_BRAKE, LOOK_AHEAD, STANDSTILL_GAP, leader_on_plan
+from simulator.drivers import COMFORT_BRAKE, LOOK_AHEAD, STANDSTILL_GAP, curve_speed, leader_on_plan
+from simulator.junctions import exit_is_blocked
 from simulator.kernel import kernel
 from simulator.roads.network import LaneType
 from simulator.roads.queries import advance, lane_pose, lane_width, retreat
@@ -44,6 +45,8 @@ ENTRY_PROBABILITY = 0.8
 EXIT_START = 30.0  # m behind the exit
 MAX_SPEED = 25.0  # m/s (90 km/h)
 SLOTS_FOR_SCENARIOS = 36  # slots that background traffic leaves free
+CHANGE_OF_MIND = 25.0  # s of standing before a full exit after which another way is taken
+FIRST_IN_LINE = 7.5  # m from a junction to the front of who stands there first
 SOURCE_TICKS = 10  # sources look after their lanes every half second
 
 
@@ -84,7 +87,8 @@ def spawn_background(w, net, lane, s, speed, flags):  # type: ignore[no-untyped-
     extend_plan(w, net, slot)
     gap, leader_speed = leader_on_plan(w, net, slot)
     room = max(gap - STANDSTILL_GAP, 0.0)
-    set_speed(w, slot, min(speed, math.sqrt(leader_speed * leader_speed + 2.0 * COMFORT_BRAKE * room)))
+    speed = min(speed, math.sqrt(leader_speed * leader_speed + 2.0 * COMFORT_BRAKE * room))
+    set_speed(w, slot, min(speed, curve_speed(w, net, slot)))
     return slot
 
 
@@ -132,6 +136,23 @@ def extend_plan(w, net, i):  # type: ignore[no-untyped-def]
                     w.plan[i, k] = net.succ_lane[q]
                     break
                 pick -= 1
+
+
+@kernel
+def choose_another_way(w, net, i):  # type: ignore[no-untyped-def]
+    """Draw the way anew of a vehicle that has stood for long before a junction whose exit stays full.
+
+    Without this, queues that wait for each other around a block would wait for ever.
+    """
+    lane = w.plan[i, 0]
+    entering = w.plan[i, 1]
+    if lane < 0 or entering < 0 or net.lane_junction[lane] >= 0 or net.lane_junction[entering] < 0:
+        return
+    if w.junction_distance[i] > w.half_length[i] + FIRST_IN_LINE or not exit_is_blocked(w, net, i, 1):
+        return
+    for k in range(1, MAX_PLAN):
+        w.plan[i, k] = -1
+    extend_plan(w, net, i)
 
 
 @kernel
@@ -184,8 +205,12 @@ def spawn_within_road(w, net, lane, s, distance):  # type: ignore[no-untyped-def
 def tick_background(w, net, routes):  # type: ignore[no-untyped-def]
     """One tick of background activity: plans, wanted speeds, recycling, sources."""
     for i in range(1, w.num_slots):
-        if w.behaviour[i] == _LANES and w.kind[i] != 0 and w.plan[i, MAX_PLAN - 1] < 0:
+        if w.behaviour[i] != _LANES or w.kind[i] == 0:
+            continue
+        if w.plan[i, MAX_PLAN - 1] < 0:
             extend_plan(w, net, i)
+        if w.waiting[i] > CHANGE_OF_MIND and (i + w.tick) % SOURCE_TICKS == 0:
+            choose_another_way(w, net, i)
     if w.bg_enabled == 0:
         return
     set_speeds(w, net)

@@ -34,8 +34,8 @@ _START_SPEED = 2.5  # m/s that a standing vehicle is taken to drive with
 
 @kernel
 def sight(speed):  # type: ignore[no-untyped-def]
-    """Metres before a junction at which its rules matter: to halt there with 2.5 m/s2."""
-    return max(_SIGHT, speed * speed / 5.0)
+    """Metres before a junction at which its rules matter: to halt there with 2.5 m/s2, at most 5 s."""
+    return max(_SIGHT, min(speed * speed / 5.0, 5.0 * speed))
 
 
 @kernel
@@ -256,7 +256,7 @@ def conflict_taken(w, net, i, s, c, j, start):  # type: ignore[no-untyped-def]
         rule = _GIVES_WAY  # it will not
     if rule == _HAS_PRIORITY:
         # whoever has waited for long is let in, by those who can halt easily
-        before_line = -s - w.half_length[i]
+        before_line = w.junction_distance[i] - w.half_length[i]
         if w.waiting[j] < _LET_IN or w.waiting[i] > _COURTESY or before_line <= 0.0:
             return False
         at_line = inside or w.junction_distance[j] - w.half_length[j] < _AT_LINE
@@ -266,11 +266,12 @@ def conflict_taken(w, net, i, s, c, j, start):  # type: ignore[no-untyped-def]
     first_in_line = 0.0 < w.junction_distance[j] - w.half_length[j] < _AT_LINE or inside
     if w.speed[j] < STANDING and not inside:
         # standing before the junction: only an equal that has waited longer goes first
-        if rule == _GIVES_WAY or j == EGO or s >= 0.0 or not first_in_line or w.waiting[i] > _PATIENCE:
+        entered = w.junction_distance[i] <= 0.0
+        if rule == _GIVES_WAY or j == EGO or entered or not first_in_line or w.waiting[i] > _PATIENCE:
             return False
         return has_waited_longer(w, j, i)
     if rule == _EQUAL and j != EGO and first_in_line and not inside and w.speed[j] < CRAWL:
-        if -_AT_LINE < s + w.half_length[i] < 0.0 and w.speed[i] < CRAWL:
+        if 0.0 < w.junction_distance[i] - w.half_length[i] < _AT_LINE and w.speed[i] < CRAWL:
             return has_waited_longer(w, j, i)
     their_speed = max(w.speed[j], 1.0)
     shared = net.conflict_other_exit[c] - net.conflict_other_enter[c]
@@ -290,9 +291,9 @@ def has_waited_longer(w, j, i):  # type: ignore[no-untyped-def]
 
 @kernel
 def exit_is_blocked(w, net, i, k):  # type: ignore[no-untyped-def]
-    """True when somebody stands just behind the junction, so that i would have to wait inside it.
+    """True when i would have to wait inside the junction, for want of room behind it.
 
-    Its first lane is number `k` of i's plan.
+    Its first lane is number `k` of i's plan. Those who are inside on their way to the same lane need room, too.
     """
     junction = net.lane_junction[w.plan[i, k]]
     while k < MAX_PLAN and w.plan[i, k] >= 0 and net.lane_junction[w.plan[i, k]] == junction:
@@ -301,6 +302,11 @@ def exit_is_blocked(w, net, i, k):  # type: ignore[no-untyped-def]
         return False
     after = w.plan[i, k]
     room = 2.0 * w.half_length[i] + 2.5
+    for j in range(w.num_slots):
+        inside = w.junction_lane[j]
+        if j != i and inside >= 0 and w.junction_distance[j] <= 0.0 and net.lane_junction[inside] == junction:
+            if w.plan[j, 1] == after or w.plan[j, 2] == after or w.plan[j, 3] == after:
+                room += 2.0 * w.half_length[j] + 2.5
     for j in range(w.num_slots):
         if j != i and w.lane[j] == after and w.kind[j] != 0 and w.hidden[j] == 0 and w.speed[j] < 0.5:
             if w.lane_s[j] - w.half_length[j] < room and abs(w.lane_offset[j]) < 1.5:
