@@ -238,7 +238,7 @@ def print_places(name: str, tallies: np.ndarray, seeds: tuple[int, ...] | list[s
     for seed, tally in zip(seeds, tallies, strict=True):
         for what in ("first_contact", "first_red_run", "first_stop_run", "first_stuck", "worst_offset"):
             place = tally[what]
-            if place[2] > 0 and (what != "worst_offset" or tally["offset_max"] > 0.7):
+            if place[2] > 0 and (what != "worst_offset" or tally["offset_max"] > 0.5):
                 print(f"  {name} {seed} {what}: x {place[0]:.1f} y {place[1]:.1f} tick {place[2]:.0f} id {place[3]:.0f}")
 
 

@@ -63,62 +63,55 @@ def idm(speed, wanted, gap, leader_speed, headway, standstill):  # type: ignore[
 
 @kernel
 def leader_on_plan(w, net, i):  # type: ignore[no-untyped-def]
-    """Nearest actor ahead on the lanes of i's plan.
+    """Nearest actor ahead on the lanes of i's plan, or just behind a fork on the branch that i does not take.
 
     Returns (gap metres or FREE, its speed along i's way).
     """
-    lane0 = w.plan[i, 0]
-    lane1 = w.plan[i, 1]
-    lane2 = w.plan[i, 2]
-    lane3 = w.plan[i, 3]
-    start1 = net.lane_length[lane0] - w.lane_s[i]
-    start2 = start1 + (net.lane_length[lane1] if lane1 >= 0 else 0.0)
-    start3 = start2 + (net.lane_length[lane2] if lane2 >= 0 else 0.0)
     best = FREE
     leader = -1
-    for j in range(w.num_slots):
-        lane = w.lane[j]
-        if lane < 0 or w.kind[j] == 0 or j == i:
-            continue
-        if lane == lane0:
-            ahead = w.lane_s[j] - w.lane_s[i]
-            if ahead < 0.0 or (ahead == 0.0 and j > i):
-                continue
-        elif lane == lane1:
-            ahead = start1 + w.lane_s[j]
-        elif lane == lane2:
-            ahead = start2 + w.lane_s[j]
-        elif lane == lane3:
-            ahead = start3 + w.lane_s[j]
-        elif net.pred_first[lane] < net.pred_first[lane + 1]:  # it has turned off where i goes on
-            before = net.pred_lane[net.pred_first[lane]]
-            if before == lane0:
-                ahead = start1 + w.lane_s[j]
-            elif before == lane1:
-                ahead = start2 + w.lane_s[j]
-            elif before == lane2:
-                ahead = start3 + w.lane_s[j]
-            else:
-                continue
-            if ahead - w.half_length[j] - w.half_length[i] < best and ahead < LOOK_AHEAD and w.hidden[j] == 0:
-                if w.lane_s[j] < BRANCH and beside_plan(w, net, i, j, ahead) < w.half_width[i] + w.half_width[j] + 0.3:
-                    best = ahead - w.half_length[j] - w.half_length[i]
-                    leader = j
-            continue
-        else:
-            continue
-        gap = ahead - w.half_length[j] - w.half_length[i]
-        if gap >= best or gap > LOOK_AHEAD or w.hidden[j] == 1:
-            continue
-        apart = abs(w.lane_offset[j] - w.lane_offset[i])
-        if apart > w.half_width[i] + w.half_width[j] + 0.3 and w.changing_lane[j] == 0 and w.changing_lane[i] == 0:
-            continue
-        best = gap
-        leader = j
+    start = -w.lane_s[i]  # from i to the start of the lane
+    for k in range(MAX_PLAN):
+        lane = w.plan[i, k]
+        if lane < 0 or start > LOOK_AHEAD or start > best:
+            break
+        leader, best = nearest_on_lane(w, net, i, lane, start, False, leader, best)
+        start += net.lane_length[lane]
+        following = w.plan[i, k + 1] if k + 1 < MAX_PLAN else -1
+        first = net.succ_first[lane]
+        last = net.succ_first[lane + 1]
+        if following >= 0 and last - first > 1 and start < LOOK_AHEAD and start < best:
+            for q in range(first, last):
+                if net.succ_lane[q] != following:
+                    leader, best = nearest_on_lane(w, net, i, net.succ_lane[q], start, True, leader, best)
     if leader < 0:
         return FREE, 0.0
     x, y, z, yaw = lane_pose(net, w.lane[leader], w.lane_s[leader])
     return best, max(w.vx[leader] * math.cos(yaw) + w.vy[leader] * math.sin(yaw), 0.0)
+
+
+@kernel
+def nearest_on_lane(w, net, i, lane, start, branch, leader, best):  # type: ignore[no-untyped-def]
+    """The nearest actor on a lane that begins `start` metres ahead of i, where that is nearer than `best` (to `leader`).
+
+    `branch`: i takes another way where this lane begins; only who still is in its way counts.
+    Returns (slot or -1, gap).
+    """
+    for j in range(w.num_slots):
+        if w.lane[j] != lane or j == i or w.kind[j] == 0:
+            continue
+        ahead = start + w.lane_s[j]
+        gap = ahead - w.half_length[j] - w.half_length[i]
+        if ahead < 0.0 or (ahead == 0.0 and j > i) or gap >= best or gap > LOOK_AHEAD or w.hidden[j] == 1:
+            continue
+        reach = w.half_width[i] + w.half_width[j] + 0.3
+        if branch:
+            if w.lane_s[j] > BRANCH or beside_plan(w, net, i, j, ahead) > reach:
+                continue
+        elif abs(w.lane_offset[j] - w.lane_offset[i]) > reach and w.changing_lane[j] == 0 and w.changing_lane[i] == 0:
+            continue
+        best = gap
+        leader = j
+    return leader, best
 
 
 @kernel

@@ -305,8 +305,9 @@ def exit_is_blocked(w, net, i, k):  # type: ignore[no-untyped-def]
     for j in range(w.num_slots):
         inside = w.junction_lane[j]
         if j != i and inside >= 0 and w.junction_distance[j] <= 0.0 and net.lane_junction[inside] == junction:
-            if w.plan[j, 1] == after or w.plan[j, 2] == after or w.plan[j, 3] == after:
-                room += 2.0 * w.half_length[j] + 2.5
+            for q in range(1, MAX_PLAN):
+                if w.plan[j, q] == after:
+                    room += 2.0 * w.half_length[j] + 2.5
     for j in range(w.num_slots):
         if j != i and w.lane[j] == after and w.kind[j] != 0 and w.hidden[j] == 0 and w.speed[j] < 0.5:
             if w.lane_s[j] - w.half_length[j] < room and abs(w.lane_offset[j]) < 1.5:

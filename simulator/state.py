@@ -19,7 +19,7 @@ TICK_SECONDS = 0.05  # one simulation step (CARLA fixed delta of the leaderboard
 MAX_ACTORS = 96
 MAX_LIGHTS = 1024
 MAX_GROUPS = 256
-MAX_PLAN = 4  # lanes a traffic vehicle has decided on, current one first
+MAX_PLAN = 6  # lanes a traffic vehicle has decided on, current one first
 MAX_CONTACTS = 8
 MAX_MARKS = 24  # lanes that scenarios have closed for background traffic
 

@@ -212,7 +212,7 @@ def watch_line(w, net, t, i):  # type: ignore[no-untyped-def]
 
 @kernel
 def standing_leader(w, net, i):  # type: ignore[no-untyped-def]
-    """Who stands next ahead on i's lanes, or -1."""
+    """Who stands next ahead on i's lanes, or -1. A junction, which queues leave clear, does not count as distance."""
     best = _QUEUE
     leader = -1
     start = -w.lane_s[i]
@@ -226,7 +226,7 @@ def standing_leader(w, net, i):  # type: ignore[no-untyped-def]
                 if 0.0 < ahead - w.half_length[j] < best:
                     best = ahead - w.half_length[j]
                     leader = j
-        start += net.lane_length[lane]
+        start += net.lane_length[lane] if net.lane_junction[lane] < 0 else 0.0
     return leader
 
 
