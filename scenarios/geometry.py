@@ -152,6 +152,7 @@ def pack_routes(
     routes: Sequence[Route],
     net: RoadArrays,
     tracks: Sequence[Polyline] = (),
+    rooms: Sequence[np.ndarray] = (),
 ) -> RouteArrays:
     """Pack the routes of a batch, all on one town.
 
@@ -160,6 +161,7 @@ def pack_routes(
         routes: the same routes as read, for their weather.
         net: the town.
         tracks: polylines of all routes, as `pack_scripts` numbers them.
+        rooms: float64[n, 2] a route, places that its scenarios use; none by default.
     """
     crossings = [route_crossings(net, g) for g in geometries]
     flat = [c for of_route in crossings for c in of_route]
@@ -195,6 +197,9 @@ def pack_routes(
         entry_lane=np.array([i for c in flat for i in c.entry_lanes], np.int32),
         exit_first=_offsets(len(c.exit_lanes) for c in flat),
         exit_lane=np.array([i for c in flat for i in c.exit_lanes], np.int32),
+        room_first=_offsets(len(r) for r in rooms) if rooms else np.zeros(len(routes) + 1, np.int32),
+        room_x=_joined([r[:, 0] for r in rooms], np.float64),
+        room_y=_joined([r[:, 1] for r in rooms], np.float64),
         weather_first=_offsets(len(p) for p, _ in weathers),
         weather_percent=_joined([p for p, _ in weathers], np.float64),
         weather_values=np.concatenate([v for _, v in weathers]) if weathers else np.zeros((0, len(WEATHER_FIELDS))),

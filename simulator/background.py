@@ -20,12 +20,13 @@ from simulator.junctions import exit_is_blocked
 from simulator.kernel import kernel
 from simulator.roads.network import LaneType
 from simulator.roads.queries import advance, lane_pose, lane_width, retreat
-from simulator.state import EGO, MAX_ACTORS, MAX_PLAN, Behaviour, DriverFlag, Role, VehicleLight
+from simulator.state import EGO, HAZARD, MAX_ACTORS, MAX_PLAN, SLOTS_FOR_SCENARIOS, Behaviour, DriverFlag, Role, VehicleLight
 from simulator.tracking import set_lane
 
 _CARS = TRAFFIC_CARS
 _SIZE = HALF_SIZE
 _BACKGROUND = int(Role.BACKGROUND)
+_HOLD = int(Behaviour.HOLD)
 _LANES = int(Behaviour.LANES)
 _DRIVING = int(LaneType.DRIVING)
 _NO_LANE_CHANGE = int(DriverFlag.NO_LANE_CHANGE)
@@ -44,7 +45,6 @@ ENTRY_ALIVE = 6
 ENTRY_PROBABILITY = 0.8
 EXIT_START = 30.0  # m behind the exit
 MAX_SPEED = 25.0  # m/s (90 km/h)
-SLOTS_FOR_SCENARIOS = 36  # slots that background traffic leaves free
 CHANGE_OF_MIND = 25.0  # s of standing before a full exit after which another way is taken
 FIRST_IN_LINE = 7.5  # m from a junction to the front of who stands there first
 SOURCE_TICKS = 10  # sources look after their lanes every half second
@@ -213,7 +213,7 @@ def tick_background(w, net, routes):  # type: ignore[no-untyped-def]
             choose_another_way(w, net, i)
     if w.bg_enabled == 0:
         return
-    set_speeds(w, net)
+    set_speeds(w, net, routes)
     enter_junctions(w, net, routes)
     if w.tick % SOURCE_TICKS == 0:
         recycle(w, net, routes)
@@ -225,7 +225,7 @@ def tick_background(w, net, routes):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def set_speeds(w, net):  # type: ignore[no-untyped-def]
+def set_speeds(w, net, routes):  # type: ignore[no-untyped-def]
     """Wanted speed of every background vehicle (1.8 "Percentage ahead", "Percentage behind")."""
     ego_lane = w.lane[EGO]
     if ego_lane < 0:
@@ -236,7 +236,11 @@ def set_speeds(w, net):  # type: ignore[no-untyped-def]
     c = math.cos(w.yaw[EGO])
     s = math.sin(w.yaw[EGO])
     for i in range(1, w.num_slots):
-        if w.kind[i] == 0 or w.role[i] != _BACKGROUND or w.lane[i] < 0:
+        if w.kind[i] == 0 or w.role[i] != _BACKGROUND or w.lane[i] < 0 or w.behaviour[i] != _LANES:
+            continue
+        if runs_out(net, w.lane[i], w.lane_s[i]):
+            w.behaviour[i] = _HOLD
+            w.lights[i] |= HAZARD
             continue
         dx = w.x[i] - w.x[EGO]
         dy = w.y[i] - w.y[EGO]
@@ -257,6 +261,8 @@ def set_speeds(w, net):  # type: ignore[no-untyped-def]
                 if w.bg_keep_behind == 1:
                     wanted = min(wanted, w.speed[EGO] + 1.0)
                 stopped = w.bg_back_stopped == 1
+        if halts_behind_junction(w, net, routes, i):
+            stopped = True
         if w.bg_entries_stopped == 1 and facing <= 0.5 and net.lane_junction[w.lane[i]] < 0:
             stopped = True
         if w.bg_max_speed > 0.0:
@@ -266,6 +272,49 @@ def set_speeds(w, net):  # type: ignore[no-untyped-def]
             w.lights[i] |= _BRAKE_LIGHT
         else:
             w.lights[i] &= ~_BRAKE_LIGHT
+
+
+@kernel
+def runs_out(net, lane, s):  # type: ignore[no-untyped-def]
+    """True where a lane is narrower than `MIN_WIDTH` and gets narrower still."""
+    width = lane_width(net, lane, s)
+    return width < MIN_WIDTH and lane_width(net, lane, s + 1.0) < width - 0.01
+
+
+@kernel
+def halts_behind_junction(w, net, routes, i):  # type: ignore[no-untyped-def]
+    """True for a vehicle that has left the populated junction, `EXIT_START` metres ago or more, by a road not the ego's.
+
+    Oncoming traffic of the ego's road is no such vehicle.
+    """
+    lane = w.lane[i]
+    if w.lane_s[i] < EXIT_START or not is_other_exit(w, net, routes, lane):
+        return False
+    return w.lane[EGO] < 0 or net.lane_road[lane] != net.lane_road[w.lane[EGO]]
+
+
+@kernel
+def is_other_exit(w, net, routes, lane):  # type: ignore[no-untyped-def]
+    """True for a lane that begins at the junction that is populated for the ego, and that is not on its way."""
+    k = w.bg_junction
+    if k < routes.crossing_first[w.route] or w.path_s > routes.crossing_exit[k] or net.lane_junction[lane] >= 0:
+        return False
+    first = net.pred_first[lane]
+    if first == net.pred_first[lane + 1] or net.lane_junction[net.pred_lane[first]] != routes.crossing_junction[k]:
+        return False
+    return not is_on_way(w, net, routes, lane)
+
+
+@kernel
+def is_one_too_many(w, net, routes, i):  # type: ignore[no-untyped-def]
+    """True for who stands behind the junction on a road not the ego's, with `PER_LANE` others behind it on its lane."""
+    if not halts_behind_junction(w, net, routes, i):
+        return False
+    behind = 0
+    for j in range(1, w.num_slots):
+        if w.kind[j] != 0 and w.role[j] == _BACKGROUND and w.lane[j] == w.lane[i] and w.lane_s[j] < w.lane_s[i]:
+            behind += 1
+    return behind >= PER_LANE
 
 
 @kernel
@@ -298,6 +347,8 @@ def recycle(w, net, routes):  # type: ignore[no-untyped-def]
         if (along < 0.0 and distance > FORGET_BEHIND) or distance > far_ahead:
             remove_actor(w, i)
         elif along > 0.0 and distance > CLEAR_OF_EGO and is_surplus(w, net, routes, i):
+            remove_actor(w, i)
+        elif distance > CLEAR_OF_EGO and w.lane[i] >= 0 and is_one_too_many(w, net, routes, i):
             remove_actor(w, i)
         elif along > 0.0 and w.waiting[i] > 0.5 and is_held_ahead(w, net, routes, i):
             remove_actor(w, i)

@@ -262,6 +262,9 @@ def decide_on_lanes(w, net, i):  # type: ignore[no-untyped-def]
         acceleration = min(acceleration, idm(speed, max(wanted, 0.1), gap, leader_speed, w.headway[i], STANDSTILL_GAP))
         gap, leader_speed = obstacle_on_plan(w, net, i, 8.0 + 1.2 * speed)
         acceleration = min(acceleration, idm(speed, max(wanted, 0.1), gap, leader_speed, 0.3, 1.0))
+        if w.changing_lane[i] != 0:  # it is still in the way of those on the lane that it leaves, and they in its
+            gap, leader_speed = obstacle_in_corridor(w, i, 0.0, 8.0 + 1.2 * speed)
+            acceleration = min(acceleration, idm(speed, max(wanted, 0.1), gap, leader_speed, 0.3, 1.0))
     gap = junction_gap(w, net, i)
     if gap < FREE:
         acceleration = min(acceleration, idm(speed, max(wanted, 0.1), max(gap, 0.05), 0.0, 0.2, 0.4))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from simulator.blueprints import Kind
 from simulator.kernel import kernel
 from simulator.roads.network import Yield
 from simulator.state import EGO, MAX_PLAN, Behaviour, DriverFlag, LightState
 
 _LANES = int(Behaviour.LANES)
 _TRACK = int(Behaviour.TRACK)
+_WALKER = int(Kind.WALKER)
 _IGNORE_LIGHTS = int(DriverFlag.IGNORE_LIGHTS)
 _IGNORE_SIGNS = int(DriverFlag.IGNORE_SIGNS)
 _IGNORE_VEHICLES = int(DriverFlag.IGNORE_VEHICLES)
@@ -105,11 +107,11 @@ def must_wait(w, net, i, k, ahead):  # type: ignore[no-untyped-def]
 
 @kernel
 def see_junctions(w, net, routes):  # type: ignore[no-untyped-def]
-    """Note for every actor the junction lane that it is on, or will take next within sight."""
+    """Note for every vehicle the junction lane that it is on, or will take next within sight."""
     for i in range(w.num_slots):
         w.junction_lane[i] = -1
         lane = w.lane[i]
-        if w.kind[i] == 0 or lane < 0 or w.hidden[i] == 1:
+        if w.kind[i] == 0 or w.kind[i] == _WALKER or lane < 0 or w.hidden[i] == 1:
             continue
         if net.lane_junction[lane] >= 0:
             w.junction_lane[i] = lane

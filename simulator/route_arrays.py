@@ -43,6 +43,10 @@ class RouteArrays(NamedTuple):
     entry_lane: np.ndarray  # int32[...] lane that ends at the junction; not the route's own road
     exit_first: np.ndarray  # int32[K+1]
     exit_lane: np.ndarray  # int32[...] lane that begins at the junction, on the route's own exit road
+    # places that scenarios put actors on or drive them over: no parked cars
+    room_first: np.ndarray  # int32[R+1]
+    room_x: np.ndarray  # float64[...] metres
+    room_y: np.ndarray  # float64[...]
     # weather keyframes (scenarios/weather.py)
     weather_first: np.ndarray  # int32[R+1]
     weather_percent: np.ndarray  # float64[Q]
