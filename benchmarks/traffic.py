@@ -32,6 +32,7 @@ from scenarios.suites import find_suite
 from simulator.array_bundle import bundle
 from simulator.background import spawn_background, tick_background
 from simulator.collisions import collide
+from simulator.densities import Ambient
 from simulator.draws import seed_draws
 from simulator.drivers import decide_all, move_actors
 from simulator.errors import MissingMapError, RouteGymError
@@ -77,6 +78,10 @@ class Options:
     """With --rides: route files or built-in suites."""
     agent: str = "expert"
     """With --rides: NAME[:ARG] of who drives."""
+    pedestrians: float = 0.0
+    """With --rides: density of pedestrians, 0..1."""
+    parked_cars: float = 0.0
+    """With --rides: share of the parking places that are taken, 0..1."""
     where: bool = False
     """Tell where the first contact, run and jam of each seed happened: x, y, tick, actor."""
     json: bool = False
@@ -146,7 +151,8 @@ def watch_rides(routes: list[Route], options: Options, seed: int) -> tuple[np.nd
         MissingMapError: when there is no map of the town.
     """
     network = load_network(routes[0], options.maps)
-    batch = WorldBatch(prepare_routes(network, routes), len(routes))
+    ambient = Ambient(options.pedestrians, options.parked_cars)
+    batch = WorldBatch(prepare_routes(network, routes), len(routes), ambient=ambient)
     agent = make_agent(options.agent)
     agent.bind(batch)
     for i in range(len(routes)):
@@ -239,7 +245,9 @@ def print_places(name: str, tallies: np.ndarray, seeds: tuple[int, ...] | list[s
         for what in ("first_contact", "first_red_run", "first_stop_run", "first_stuck", "worst_offset"):
             place = tally[what]
             if place[2] > 0 and (what != "worst_offset" or tally["offset_max"] > 0.5):
-                print(f"  {name} {seed} {what}: x {place[0]:.1f} y {place[1]:.1f} tick {place[2]:.0f} id {place[3]:.0f}")
+                print(
+                    f"  {name} {seed} {what}: x {place[0]:.1f} y {place[1]:.1f} tick {place[2]:.0f} id {place[3]:.0f}"
+                )
 
 
 def main(options: Options) -> None:

@@ -8,7 +8,8 @@
 | 4 | boxes that overlap are pushed apart; contacts of the ego are noted | `simulator.collisions` |
 | 5 | lanes, heights, the ego's place on its path | `simulator.tracking` |
 | 6 | traffic lights | `simulator.signals` |
-| 7 | background traffic: plans, wanted speeds, who comes and goes; pedestrians, parked cars | `simulator.background`, `simulator.ambient` |
+| 7 | background traffic: plans, wanted speeds, who comes and goes | `simulator.background` |
+| 7a | pedestrians and parked cars, where a world has any | `simulator.ambient` |
 | 8 | weather along the route, and who drives with lights | `leaderboard_adapters.criteria_weather` |
 | 9 | scenarios: triggers, strands, flows, commands to 6 and 7 | `scenarios.director` |
 | 10 | criteria: events, scores, end of the route | `leaderboard_adapters.criteria` |

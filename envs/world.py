@@ -62,7 +62,7 @@ def begin_world(w, net, routes, seed):  # type: ignore[no-untyped-def]
 
 @kernel
 def begin_traffic(w, net, routes):  # type: ignore[no-untyped-def]
-    """Background vehicles, pedestrians and parked cars of the start; scenarios have been placed before and keep their room."""
+    """Background vehicles and ambient life of the start; scenarios have been placed before and keep their room."""
     populate(w, net, routes)
     populate_ambient(w, net, routes)
 

@@ -77,7 +77,7 @@ class RunOptions:
     its results are not compared."""
 
     parked_cars: float = 0.0
-    """Share of the parking places along the roads that are taken, 0 (as in Bench2Drive) to 1. Likewise another world."""
+    """Share of the parking places along the roads that are taken, 0 (as in Bench2Drive) to 1. Also another world."""
 
     timeout: float = 600.0
     """Seconds without progress after which a worker counts as hung and is replaced."""

@@ -105,7 +105,7 @@ def plan_run(
         RouteFileError: when the file or suite is not there, is malformed, or lacks a chosen route.
         ScenarioError: when a chosen route has a scenario of a type that nobody knows.
         MissingMapError: when towns have no map and `missing_maps` is "error".
-        EvaluationError: when a count or density makes no sense, the maps folder is not there, or nothing is left to drive.
+        EvaluationError: when a count or density makes no sense, there is no maps folder, or nothing is left to drive.
     """
     if repetitions < 1:
         raise EvaluationError(f"--repetitions {repetitions}: must be at least 1")

@@ -208,7 +208,7 @@ def pack_routes(
         track_y=_joined([t.y for t in tracks], np.float64),
         track_z=_joined([t.z for t in tracks], np.float64),
         track_yaw=_joined([t.yaw for t in tracks], np.float64),
-        track_lane=_joined([_lanes_along(net, t) for t in tracks], np.int32),
+        track_lane=_joined([lanes_along(net, t) for t in tracks], np.int32),
         track_step=np.array([t.step for t in tracks], np.float64),
     )
 
@@ -224,7 +224,7 @@ def _keyframes(route: Route) -> tuple[np.ndarray, np.ndarray]:
     return np.array([k.route_percentage for k in frames], np.float64), values
 
 
-def _lanes_along(net: RoadArrays, line: Polyline) -> np.ndarray:
+def lanes_along(net: RoadArrays, line: Polyline) -> np.ndarray:
     """int32[n]: the lane that each point lies on, -1 where none within 2 m leads the line's way."""
     found = [nearest_lane_aligned(net, *pose, DRIVING_MASK) for pose in zip(line.x, line.y, line.z, line.yaw)]
     return np.array([lane if distance < _ON_LANE else -1 for lane, _, _, distance in found], np.int32)

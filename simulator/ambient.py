@@ -57,7 +57,7 @@ def tick_ambient(w, net, routes):  # type: ignore[no-untyped-def]
     if w.pedestrians > 0.0:
         for i in range(w.num_slots - 1, 0, -1):
             if w.role[i] == _AMBIENT and w.kind[i] == _WALKER and w.behaviour[i] == _WALK:
-                walk_on(w, net, i)
+                walk_on(w, net, routes, i)
     if w.tick % SOURCE_TICKS == 0:
         for i in range(w.num_slots - 1, 0, -1):
             if w.role[i] == _AMBIENT and w.kind[i] != 0 and distance_to_ego(w, w.x[i], w.y[i]) > FAR:

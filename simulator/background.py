@@ -20,7 +20,17 @@ from simulator.junctions import exit_is_blocked
 from simulator.kernel import kernel
 from simulator.roads.network import LaneType
 from simulator.roads.queries import advance, lane_pose, lane_width, retreat
-from simulator.state import EGO, HAZARD, MAX_ACTORS, MAX_PLAN, SLOTS_FOR_SCENARIOS, Behaviour, DriverFlag, Role, VehicleLight
+from simulator.state import (
+    EGO,
+    HAZARD,
+    MAX_ACTORS,
+    MAX_PLAN,
+    SLOTS_FOR_SCENARIOS,
+    Behaviour,
+    DriverFlag,
+    Role,
+    VehicleLight,
+)
 from simulator.tracking import set_lane
 
 _CARS = TRAFFIC_CARS
@@ -283,7 +293,7 @@ def runs_out(net, lane, s):  # type: ignore[no-untyped-def]
 
 @kernel
 def halts_behind_junction(w, net, routes, i):  # type: ignore[no-untyped-def]
-    """True for a vehicle that has left the populated junction, `EXIT_START` metres ago or more, by a road not the ego's.
+    """True for a vehicle that is `EXIT_START` metres or more behind the populated junction, on a road not the ego's.
 
     Oncoming traffic of the ego's road is no such vehicle.
     """
@@ -462,9 +472,7 @@ def feed_oncoming(w, net, routes, ahead):  # type: ignore[no-untyped-def]
             if same_road_lane(net, w.lane[i], opposite):
                 nearest = min(nearest, math.hypot(w.x[i] - x, w.y[i] - y))
         if nearest > w.bg_opposite_dist:
-            spawn_background(
-                w, net, opposite, s, 0.8 * net.lane_speed_limit[opposite], _IGNORE_RULES
-            )
+            spawn_background(w, net, opposite, s, 0.8 * net.lane_speed_limit[opposite], _IGNORE_RULES)
         opposite = net.lane_right[opposite]
 
 

@@ -25,7 +25,7 @@ class Ambient:
 
     @property
     def world(self) -> str:
-        """Name of the world in results; another one for every density, so that results with different ones are not compared."""
+        """Name of the world in results: another one for every density, so that these are not compared."""
         name = WORLD
         if self.pedestrians:
             name += f"+pedestrians={self.pedestrians:g}"

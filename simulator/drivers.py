@@ -91,7 +91,7 @@ def leader_on_plan(w, net, i):  # type: ignore[no-untyped-def]
 
 @kernel
 def nearest_on_lane(w, net, i, lane, start, branch, leader, best):  # type: ignore[no-untyped-def]
-    """The nearest actor on a lane that begins `start` metres ahead of i, where that is nearer than `best` (to `leader`).
+    """The nearest actor on a lane that begins `start` metres ahead of i, if it is nearer than `leader`, `best` ahead.
 
     `branch`: i takes another way where this lane begins; only who still is in its way counts.
     Returns (slot or -1, gap).

@@ -26,13 +26,14 @@ from simulator.drivers import plan_pose
 from simulator.kernel import kernel
 from simulator.roads.network import DRIVING_MASK, SIDEWALK_MASK, LaneType
 from simulator.roads.queries import lane_pose, lane_width, nearest_lane
-from simulator.state import EGO, TICK_SECONDS, Behaviour, LightState, Role
+from simulator.state import EGO, TICK_SECONDS, Behaviour, DriverFlag, LightState, Role
 
 _AMBIENT = int(Role.AMBIENT)
 _WALKER = int(Kind.WALKER)
 _PROP = int(Kind.PROP)
 _LANES = int(Behaviour.LANES)
 _SIDEWALK = int(LaneType.SIDEWALK)
+_IGNORE_VEHICLES = int(DriverFlag.IGNORE_VEHICLES)
 _RED = int(LightState.RED)
 _OFF = int(LightState.OFF)
 
@@ -49,11 +50,14 @@ CROSS_AGAIN = 30.0  # m
 HURRY = 1.15  # times its pace on the road
 SPARE = 1.5  # s between it and the vehicle that comes
 LIGHT_REACH = 25.0  # m before a junction in which its lights rule who crosses the road
+FAST = 20.0  # m/s of speed limit above which nobody crosses
+RECKLESS_REACH = 60.0  # m within which a scripted vehicle that brakes for nobody is waited for
+ROOM = 6.0  # m from where scenarios put actors or drive them in which nobody crosses
 REACH_OF_ARMS = 0.4  # m
 
 
 @kernel
-def walk_on(w, net, i):  # type: ignore[no-untyped-def]
+def walk_on(w, net, routes, i):  # type: ignore[no-untyped-def]
     """What a pedestrian does next; it then goes straight on at `target_speed` for one tick."""
     if w.stopped_at_sign[i] == AT_KERB:
         w.target_speed[i] = 0.0
@@ -69,11 +73,11 @@ def walk_on(w, net, i):  # type: ignore[no-untyped-def]
         if w.track_s[i] <= 0.0:
             arrive(w, net, i)
     else:
-        stroll(w, net, i)
+        stroll(w, net, routes, i)
 
 
 @kernel
-def stroll(w, net, i):  # type: ignore[no-untyped-def]
+def stroll(w, net, routes, i):  # type: ignore[no-untyped-def]
     """Along the sidewalk; round, over or back where it ends, and sometimes over a crosswalk."""
     w.target_speed[i] = w.speed_factor[i]
     if is_obstructed(w, i):
@@ -84,9 +88,9 @@ def stroll(w, net, i):  # type: ignore[no-untyped-def]
     w.track_s[i] += way * w.speed[i] * TICK_SECONDS
     lane = w.plan[i, 0]
     if w.track_s[i] < 0.0 or w.track_s[i] > net.lane_length[lane]:
-        leave_sidewalk(w, net, i)
+        leave_sidewalk(w, net, routes, i)
     elif (i + w.tick) % KERB_TICKS == 0 and w.travelled[i] > w.headway[i]:
-        come_by_crosswalk(w, net, i)
+        come_by_crosswalk(w, net, routes, i)
     if w.stopped_at_sign[i] == STROLLING:
         turn_towards_way(w, net, i)
 
@@ -124,7 +128,7 @@ def is_obstructed(w, i):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def leave_sidewalk(w, net, i):  # type: ignore[no-untyped-def]
+def leave_sidewalk(w, net, routes, i):  # type: ignore[no-untyped-def]
     """At the end of its sidewalk lane: on along the next, to one round the corner or over the road, or back."""
     lane = w.plan[i, 0]
     backwards = w.reverse[i] == 1
@@ -153,11 +157,11 @@ def leave_sidewalk(w, net, i):  # type: ignore[no-untyped-def]
         w.reverse[i] = 1 - w.reverse[i]
         w.track_s[i] = min(max(w.track_s[i], 0.0), net.lane_length[lane])
     else:
-        head_for(w, net, i, goal_x, goal_y)
+        head_for(w, net, routes, i, goal_x, goal_y)
 
 
 @kernel
-def come_by_crosswalk(w, net, i):  # type: ignore[no-untyped-def]
+def come_by_crosswalk(w, net, routes, i):  # type: ignore[no-untyped-def]
     """Sometimes take a crosswalk that begins beside it."""
     for p in range(net.crosswalk_first.shape[0] - 1):
         first = net.crosswalk_first[p]
@@ -185,23 +189,41 @@ def come_by_crosswalk(w, net, i):  # type: ignore[no-untyped-def]
             continue
         w.headway[i] = w.travelled[i] + CROSS_AGAIN
         if uniform(w, 0.0, 1.0) < AT_CROSSWALK:
-            head_for(w, net, i, w.x[i] - 2.0 * along * c, w.y[i] - 2.0 * along * s)
+            head_for(w, net, routes, i, w.x[i] - 2.0 * along * c, w.y[i] - 2.0 * along * s)
         return
 
 
 @kernel
-def head_for(w, net, i, x, y):  # type: ignore[no-untyped-def]
-    """Go straight to a place: at once where no road lies between, else from the kerb when that is safe."""
+def head_for(w, net, routes, i, x, y):  # type: ignore[no-untyped-def]
+    """Go straight to a place: at once where no road lies between, else from the kerb when that is safe.
+
+    Fast roads, and roads that a scenario needs, are not crossed.
+    """
     w.yaw[i] = math.atan2(y - w.y[i], x - w.x[i])
     w.track_s[i] = math.hypot(x - w.x[i], y - w.y[i])
     w.stopped_at_sign[i] = CROSSING
     step = 0.0
     while step < w.track_s[i]:
-        if lane_under(net, w.x[i] + step * math.cos(w.yaw[i]), w.y[i] + step * math.sin(w.yaw[i]), w.z[i]) >= 0:
+        lane = lane_under(net, w.x[i] + step * math.cos(w.yaw[i]), w.y[i] + step * math.sin(w.yaw[i]), w.z[i])
+        if lane >= 0 and (net.lane_speed_limit[lane] > FAST or is_used_by_scenario(w, routes, i, step)):
+            w.track_s[i] = 0.0
+            arrive(w, net, i)
+            return
+        if lane >= 0:
             w.stopped_at_sign[i] = AT_KERB
             w.target_speed[i] = 0.0
-            return
         step += 1.0
+
+
+@kernel
+def is_used_by_scenario(w, routes, i, ahead):  # type: ignore[no-untyped-def]
+    """True where scenarios put actors or drive them, `ahead` metres before i."""
+    x = w.x[i] + ahead * math.cos(w.yaw[i])
+    y = w.y[i] + ahead * math.sin(w.yaw[i])
+    for p in range(routes.room_first[w.route], routes.room_first[w.route + 1]):
+        if math.hypot(routes.room_x[p] - x, routes.room_y[p] - y) < ROOM:
+            return True
+    return False
 
 
 @kernel
@@ -231,7 +253,7 @@ def arrive(w, net, i):  # type: ignore[no-untyped-def]
 
 @kernel
 def may_cross(w, net, i):  # type: ignore[no-untyped-def]
-    """True when the lights hold the traffic on the road that i wants to cross, and no vehicle will come by meanwhile."""
+    """True when lights hold the traffic on the road that i wants to cross, and no vehicle will come by meanwhile."""
     c = math.cos(w.yaw[i])
     s = math.sin(w.yaw[i])
     step = 0.0
@@ -270,6 +292,8 @@ def comes_by(w, net, i, j, seconds):  # type: ignore[no-untyped-def]
     c = math.cos(w.yaw[i])
     s = math.sin(w.yaw[i])
     speed = abs(w.speed[j])
+    if speed > 0.5 and w.driver_flags[j] & _IGNORE_VEHICLES:
+        return math.hypot(w.x[j] - w.x[i], w.y[j] - w.y[i]) < RECKLESS_REACH
     if speed > 0.5 or j == EGO:
         speed = max(speed, 4.0)  # it may speed up
     time = 0.0

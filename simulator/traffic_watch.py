@@ -234,7 +234,7 @@ def standing_leader(w, net, i):  # type: ignore[no-untyped-def]
 def is_held(w, net, i):  # type: ignore[no-untyped-def]
     """True when i stands by rule or by script.
 
-    So stands who waits at a light or for the ego, who is behind a scripted actor, and all in a queue behind one of these.
+    So stands who waits at a light or for the ego, who is behind a scripted actor, and the queue behind one of these.
     """
     for _ in range(MAX_ACTORS):
         if w.behaviour[i] != _LANES or 0.0 <= w.target_speed[i] < 0.1:
