@@ -86,7 +86,7 @@ def test_half_the_density_is_half_as_many_pedestrians() -> None:
 def test_parked_cars_stand_on_parking_lanes_and_out_of_the_way_of_scenarios() -> None:
     batch, agent = begin(Ambient(parked_cars=1.0), count=8)
     net, routes = batch.routes.net, batch.routes.arrays
-    seen = set()
+    seen: dict[tuple[int, float, float], int] = {}  # the same car on the same place, whenever one comes by
     for worlds in drive(batch, agent, 500):
         for w in worlds[:: 1 if worlds["tick"][0] % 10 == 0 else 100]:
             for i in parked(w):
@@ -96,9 +96,9 @@ def test_parked_cars_stand_on_parking_lanes_and_out_of_the_way_of_scenarios() ->
                 room = slice(routes.room_first[w["route"]], routes.room_first[w["route"] + 1])
                 away = np.hypot(routes.room_x[room] - w["x"][i], routes.room_y[room] - w["y"][i])
                 assert away.min(initial=np.inf) >= ROOM
-                seen.add((round(float(w["x"][i]), 2), round(float(w["y"][i]), 2), int(w["blueprint"][i])))
+                place = (int(w["seed"]), round(float(w["x"][i]), 2), round(float(w["y"][i]), 2))
+                assert seen.setdefault(place, int(w["blueprint"][i])) == w["blueprint"][i]
     assert len(seen) > 8
-    assert len({place[:2] for place in seen}) == len(seen)  # the same car on the same place, whenever one comes by
 
 
 def test_pedestrians_keep_to_sidewalks_and_cross_roads_in_a_straight_line() -> None:

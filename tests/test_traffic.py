@@ -186,15 +186,13 @@ def test_where_a_lane_runs_out_background_vehicles_stand_with_hazard_lights() ->
     ride = Ride(avenue())
     w = ride.w
     slot = ride.background()[ride.along(ride.background()) > 10.0][0]
-    lane = int(w["lane"][slot])
     arrays = smoke().network.arrays
-    width = arrays.point_width.copy()
-    points = np.arange(arrays.lane_first[lane], arrays.lane_first[lane + 1])
-    beyond = (points - points[0]) * arrays.lane_step[lane] - w["lane_s"][slot]
-    width[points] = np.clip(3.5 - 0.1 * beyond, 0.5, 3.5)  # 2.25 m wide after 12.5 m
+    beyond = arrays.point_x - w["x"][slot]
+    on_it = (abs(arrays.point_y - w["y"][slot]) < 0.5) & (beyond > 0.0) & (beyond < 40.0)
+    width = np.where(on_it, np.clip(3.5 - 0.1 * beyond, 0.5, 3.5), arrays.point_width)  # 2.25 m after 12.5 m
     ride.net = bundle(arrays._replace(point_width=width))
     ride.driven = True
-    ride.seconds(8.0)
+    ride.seconds(12.0)
     assert w["behaviour"][slot] == Behaviour.HOLD
     assert w["speed"][slot] == 0.0
     assert w["lights"][slot] & HAZARD == HAZARD
