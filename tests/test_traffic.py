@@ -13,7 +13,7 @@ from sim_world import CAR, EAST, WEST, Ride, Traffic, avenue, crossroads, crowd,
 from simulator.array_bundle import bundle
 from simulator.background import spawn_background
 from simulator.roads.towns import load_named_town
-from simulator.state import HAZARD, Behaviour, DriverFlag, LightState
+from simulator.state import EGO, HAZARD, Behaviour, DriverFlag, LightState
 from simulator.traffic_watch import empty_tallies, watch_traffic
 
 LINE_A = -13.0  # x of the stop line at A for who comes from the west
@@ -104,8 +104,8 @@ def test_who_is_fast_sees_a_bend_early_enough(traffic: Traffic) -> None:
 
 
 def test_who_turns_off_is_followed_until_it_is_out_of_the_way(traffic: Traffic) -> None:
-    turning = traffic.drive(-60.0, 1.75, EAST, speed=9.0, turns="RSSS")
-    behind = traffic.drive(-100.0, 1.75, EAST, speed=13.0)
+    turning = traffic.drive(-60.0, 1.75, EAST, speed=11.0, turns="RSSS")
+    behind = traffic.drive(-76.0, 1.75, EAST, speed=11.0)
     traffic.w["driver_flags"][behind] = int(DriverFlag.IGNORE_LIGHTS | DriverFlag.IGNORE_SIGNS)
     hardest = 0.0
     for _ in range(20 * 12):
@@ -185,7 +185,9 @@ def test_who_appears_before_a_bend_is_no_faster_than_the_bend_allows(traffic: Tr
 def test_where_a_lane_runs_out_background_vehicles_stand_with_hazard_lights() -> None:
     ride = Ride(avenue())
     w = ride.w
-    slot = ride.background()[ride.along(ride.background()) > 10.0][0]
+    cars = ride.background()
+    cars = cars[w["lane"][cars] == w["lane"][EGO]]
+    slot = cars[ride.along(cars).argmax()]
     arrays = smoke().network.arrays
     beyond = arrays.point_x - w["x"][slot]
     on_it = (abs(arrays.point_y - w["y"][slot]) < 0.5) & (beyond > 0.0) & (beyond < 40.0)
