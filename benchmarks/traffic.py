@@ -126,7 +126,7 @@ def fill_town(w: np.void, net: Any, vehicles: int, seed: int) -> int:
         if found == vehicles:
             break
         place = float(draws.uniform(5.0, net.lane_length[lane] - 8.0))
-        found += int(spawn_background(w, net, int(lane), place, 5.0, 0)) >= 0
+        found += int(spawn_background(w, net, int(lane), place, 2.0, 0)) >= 0
     return found
 
 

@@ -244,6 +244,9 @@ def conflict_taken(w, net, i, s, c, j, start):  # type: ignore[no-untyped-def]
     if inside:
         if -start - w.half_length[j] > net.conflict_other_exit[c]:
             return False  # j is through
+        locked = w.junction_distance[i] <= 0.0 and w.waiting[i] > _PATIENCE and w.waiting[j] > _COURTESY
+        if locked and w.speed[j] < STANDING:
+            return False  # both stand inside for each other: whose way is free of the other's body goes
         if distance <= 0.0:  # j is in the shared area; if i is too, who is nearer to its end goes first
             mine = net.conflict_exit[c] - s
             theirs = net.conflict_other_exit[c] + start
