@@ -19,6 +19,7 @@ from leaderboard_adapters.infractions import build_result
 from leaderboard_adapters.records import RouteResult
 from scenarios.route import Route
 from scenarios.route_file import read_routes
+from simulator.densities import Ambient
 from simulator.errors import RouteFileError
 
 PROGRESS_TICKS = 200  # ticks between two reports of progress
@@ -40,7 +41,7 @@ def drive_route(task: RouteTask, on_progress: Callable[[int, float], None]) -> R
     route = _find_route(task)
     network = load_network(route, Path(task.maps) if task.maps else None, corridor=task.synthetic)
     batch = prepare_routes(network, [route])
-    worlds = WorldBatch(batch, 1, log=True)
+    worlds = WorldBatch(batch, 1, log=True, ambient=Ambient(task.pedestrians, task.parked_cars))
     agent = make_agent(task.agent)
     agent.bind(worlds)
     worlds.reset(0, EpisodeStart(route=0, seed=task.seed))
@@ -78,7 +79,7 @@ def drive_route(task: RouteTask, on_progress: Callable[[int, float], None]) -> R
         suite=task.suite,
         comfort=smooth.official,
         comfort_corrected=smooth.corrected,
-        **batch.routes[0].result_fields(worlds.directors[0]),
+        **batch.routes[0].result_fields(worlds.directors[0], worlds.ambient.world),
     )
 
 

@@ -72,6 +72,13 @@ class RunOptions:
     """Write the motion of each route to <run folder>/metric_info/<save_name>/metric_info.json, which the official
     efficiency and smoothness script reads."""
 
+    pedestrians: float = 0.0
+    """Density of pedestrians on sidewalks and crossings, 0 (as in Bench2Drive) to 1. Another density is another world:
+    its results are not compared."""
+
+    parked_cars: float = 0.0
+    """Share of the parking places along the roads that are taken, 0 (as in Bench2Drive) to 1. Also another world."""
+
     timeout: float = 600.0
     """Seconds without progress after which a worker counts as hung and is replaced."""
 

@@ -26,7 +26,6 @@ from evaluation.tasks import NEVER_DRIVEN, RunPlan, plan_run
 from leaderboard_adapters.comfort import METRIC_FOLDER
 from leaderboard_adapters.records import RouteResult
 from leaderboard_adapters.scores import SCORER
-from simulator import WORLD
 from simulator.errors import EvaluationError
 
 RESULTS = Path("results")
@@ -58,6 +57,8 @@ def run(options: RunOptions, command: str, *, driver: str = DRIVER) -> int:
         route_ids=options.route_ids,
         maps=options.maps,
         missing_maps=options.missing_maps,
+        pedestrians=options.pedestrians,
+        parked_cars=options.parked_cars,
     )
     folder = run_folder(options, plan)
     with Ledger(folder) as ledger:
@@ -118,7 +119,7 @@ def run_header(options: RunOptions, plan: RunPlan) -> dict[str, Any]:
         "agent": options.agent,
         "seed": options.seed,
         "towns": plan.towns,
-        "versions": {"routegym": metadata.version("routegym"), "world": WORLD, "scorer": SCORER},
+        "versions": {"routegym": metadata.version("routegym"), "world": plan.tasks[0].world, "scorer": SCORER},
         "options": {name: value if value is None else str(value) for name, value in vars(options).items()},
     }
 
