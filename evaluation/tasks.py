@@ -46,6 +46,7 @@ class RouteTask:
     synthetic: bool = False  # the town is missing and the route is driven on a corridor rebuilt from itself
     world: str = WORLD  # the world to drive in
     metric_info: str = ""  # folder for metric_info.json files, absolute path; none are written without it
+    recordings: str = ""  # folder for recordings, absolute path; none are written without it
 
     @property
     def save_name(self) -> str:

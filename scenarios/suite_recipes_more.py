@@ -351,9 +351,7 @@ MORE_RECIPES: Mapping[str, Recipe] = {
     "MergerIntoSlowTrafficV2": through(enters_flow, 25.0, (34.0, 40.0), _slow_flow),
     "HighwayExit": Recipe(movements, _leave_by_right_lane, movement_key, detour=8.0),
     "HighwayCutIn": through(_lane_beside_through, 45.0, (70.0, 80.0), _cutting_in),
-    "InterurbanActorFlow": through(
-        _leaves_interurban, 30.0, (34.0, 40.0), _interurban("opposite"), _stream_meets_ego
-    ),
+    "InterurbanActorFlow": through(_leaves_interurban, 30.0, (34.0, 40.0), _interurban("opposite"), _stream_meets_ego),
     "InterurbanAdvancedActorFlow": through(
         _enters_interurban, 30.0, (44.0, 50.0), _interurban("left"), _stream_meets_ego
     ),
