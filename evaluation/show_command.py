@@ -17,9 +17,9 @@ from rich.text import Text
 from evaluation.options import EXIT_OK, ShowOptions
 from evaluation.run_folder import read_run_folder
 from evaluation.tasks import NEVER_DRIVEN
-from leaderboard_adapters.records import Infraction, RouteResult
 from leaderboard_adapters.recordings import FOLDER as RECORDINGS
 from leaderboard_adapters.recordings import SUFFIX
+from leaderboard_adapters.records import Infraction, RouteResult
 from leaderboard_adapters.result_files import ResultSet, find_results
 from leaderboard_adapters.scores import penalty_factor
 from leaderboard_adapters.story import Happening, Involved, Moment, Part, ScenarioState
@@ -30,6 +30,7 @@ from simulator.state import TICK_SECONDS
 
 _KMH = 3.6
 _WORST = 20  # routes of the list without --route
+_LONG_STANDING_S = 1.0
 _WIDTH = 120  # columns where the output is no terminal
 
 _STYLES = {
@@ -164,7 +165,7 @@ def _print_story(console: Console, result: RouteResult, recording: Path | None, 
             table.add_row(
                 f"{moment.tick * TICK_SECONDS:.2f} s",
                 f"{moment.speed * _KMH:.0f} km/h",
-                Group(_told(moment), *(_explained(infraction) if infraction else ())),
+                Group(_told(moment), *(_indented(_reasons(infraction, moment)))),
             )
         console.print(table)
     else:
@@ -204,17 +205,26 @@ def _told(moment: Moment) -> Text:
     return text
 
 
-def _explained(infraction: Infraction) -> Iterable[Padding]:
-    """What is known about an infraction, a line each."""
-    seen = infraction.circumstances
+def _reasons(infraction: Infraction | None, moment: Moment) -> Iterable[str]:
+    """What is known about an infraction or an early end, a line each."""
+    seen = moment.circumstances
+    if infraction is not None:
+        factor = penalty_factor(infraction)
+        if factor < 1.0:
+            yield f"{infraction.name}: the score is multiplied by {factor:.3g}"
+        seen = infraction.circumstances
     if seen is None:
         return
-    factor = penalty_factor(infraction)
-    lines = [f"{infraction.name}: the score is multiplied by {factor:.3g}"] if factor < 1.0 else []
-    lines += [_who(actor, seen.speed) for actor in seen.actors]
-    lines += [line for state in seen.scenarios for line in _doing(state)]
-    for line in lines:
-        yield Padding(Text(line, style="not bold"), (0, 0, 0, 2))
+    if seen.standing >= _LONG_STANDING_S:
+        yield f"the ego has stood for {seen.standing:.0f} s"
+    for actor in seen.actors:
+        yield _who(actor, seen.speed)
+    for state in seen.scenarios:
+        yield from _doing(state)
+
+
+def _indented(lines: Iterable[str]) -> Iterable[Padding]:
+    return (Padding(Text(line, style="not bold"), (0, 0, 0, 2)) for line in lines)
 
 
 def _who(actor: Involved, ego_speed: float) -> str:

@@ -35,6 +35,7 @@ MAX_MOMENTS = 240  # of a timeline, infractions and the end not counted
 MAX_NAMED = 4  # actors that a moment names
 NEAR_METRES = 15.0  # around the ego within which actors are near
 MAX_NEAR = 3
+STANDING = 0.1  # m/s below which the ego stands
 AHEAD_METRES = 100.0  # along the route within which a trigger is worth telling
 ENDED_SECONDS = 10.0  # for which the end of a scenario is worth telling
 
@@ -94,6 +95,7 @@ class Witness:
         self._pcs: dict[int, list[int]] = {}  # running scenario -> row of each strand
         self._before = [int(Status.WAITING)] * count
         self._speed = 0.0
+        self._still = 0  # ticks for which the ego has stood
         self._seen = b""
         self.look()
 
@@ -107,6 +109,7 @@ class Witness:
             self._note_scenarios()
             self._note_events()
         self._speed = float(self._ego_speed[0])
+        self._still = self._still + 1 if abs(self._speed) < STANDING else 0
         return len(self._moments) + len(self.circumstances) > told
 
     def timeline(self, infractions: Sequence[Infraction], status: str) -> tuple[Moment, ...]:
@@ -115,8 +118,10 @@ class Witness:
         told.sort(key=lambda moment: moment.tick)
         if self._left_out:
             told.append(self._moment(Happening.LEFT_OUT, f"{self._left_out} more moments are not listed"))
-        told.append(self._moment(Happening.ROUTE_END, status))
-        return tuple(told)
+        end = self._moment(Happening.ROUTE_END, status)
+        if not self._criteria["completed"]:
+            end = dataclasses.replace(end, circumstances=self._circumstances(self._near()))
+        return (*told, end)
 
     # Actors
 
@@ -296,6 +301,7 @@ class Witness:
                 x=float(w["x"][EGO]),
                 y=float(w["y"][EGO]),
                 percent=float(self._criteria["route_percent"]),
+                standing=self._still * TICK_SECONDS,
                 actors=tuple(actors),
                 scenarios=tuple(self._scenario_states()),
             )

@@ -59,12 +59,13 @@ class ScenarioState:
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What was going on when an infraction was booked."""
+    """What was going on when an infraction was booked, or when a route ended early."""
 
     speed: float  # m/s, the ego's at the end of the tick before, so before an impact
     x: float  # m, the ego
     y: float
     percent: float  # of the route
+    standing: float = 0.0  # s for which the ego has not moved
     actors: tuple[Involved, ...] = ()
     scenarios: tuple[ScenarioState, ...] = ()
 
@@ -80,3 +81,4 @@ class Moment:
     because: str = ""  # the condition that had come true, in words
     speed: float = 0.0  # m/s, the ego
     percent: float = 0.0  # of the route
+    circumstances: Circumstances | None = None  # of the end of a route that was not completed

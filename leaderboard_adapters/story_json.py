@@ -54,6 +54,8 @@ def _document(part: Any) -> dict[str, Any]:
             continue
         if isinstance(value, (Part, Happening)):
             value = value.value
+        elif isinstance(value, Circumstances):
+            value = _document(value)
         elif isinstance(value, tuple):
             value = [v if isinstance(v, str) else _document(v) for v in value]
         document[field.name] = value
@@ -90,6 +92,7 @@ def _reader_of(kind: type, name: str, annotation: str) -> Callable[[Place], Any]
         "float": Place.number,
         "Part": _choice(Part),
         "Happening": _choice(Happening),
+        "Circumstances | None": read_circumstances,
         "tuple[str, ...]": _several(Place.text),
         "tuple[Involved, ...]": _several(lambda place: _read(Involved, place)),
         "tuple[ScenarioState, ...]": _several(lambda place: _read(ScenarioState, place)),
