@@ -79,10 +79,10 @@ class Witness:
         self._counters = (
             batch.criteria["num_events"][one],
             batch.criteria["wrong_tick"][one],
-            batch.worlds["next_actor_id"][one],
             batch.directors["status"][index, :count],
             batch.directors["pc"][index],
         )
+        self._next_id = batch.worlds["next_actor_id"][one]
         self._ego_speed = batch.worlds["speed"][index, :1]
         self.circumstances: dict[int, Circumstances] = {}
         self.identities: dict[int, Identity] = {}
@@ -97,15 +97,18 @@ class Witness:
         self._speed = 0.0
         self._still = 0  # ticks for which the ego has stood
         self._seen = b""
+        self._last_id = -1
         self.look()
 
     def look(self) -> bool:
         """Take in the tick that has just been done; True when it has anything to tell."""
         seen = b"".join([counter.tobytes() for counter in self._counters])
         told = len(self._moments) + len(self.circumstances)
+        if self._next_id[0] != self._last_id:
+            self._last_id = int(self._next_id[0])
+            self._register()
         if seen != self._seen:
             self._seen = seen
-            self._register()
             self._note_scenarios()
             self._note_events()
         self._speed = float(self._ego_speed[0])
@@ -127,6 +130,11 @@ class Witness:
 
     def _register(self) -> None:
         w, d = self._world, self._director
+        used = int(w["num_slots"])
+        kinds, ids = w["kind"][:used].tolist(), w["actor_id"][:used].tolist()
+        new = [slot for slot in range(1, used) if kinds[slot] and ids[slot] not in self.identities]
+        if not new:
+            return
         members: dict[int, tuple[int, str]] = {}
         for live in range(MAX_LIVE):
             scenario = int(d["scenario"][live])
@@ -135,10 +143,8 @@ class Witness:
             cast = self._words[scenario].scenario.script.cast
             for m in range(min(MAX_CAST, len(cast))):
                 members[int(d["cast_slot"][live, m])] = (scenario, cast[m].name)
-        for slot in range(1, int(w["num_slots"])):
-            actor = int(w["actor_id"][slot])
-            if w["kind"][slot] == Kind.NONE or actor in self.identities:
-                continue
+        for slot in new:
+            actor = ids[slot]
             scenario, member = members.get(slot, (int(w["scenario"][slot]), ""))
             flow = int(d["slot_flow"][slot])
             if flow >= 0 and scenario >= 0:
