@@ -1,0 +1,597 @@
+"""Draw a recording as a figure: the road from above, the ego's way, who was where at the decisive moments, the speed.
+
+`story_figure` is what `benchmarks/scenario_pictures.py` calls. Needs matplotlib (the `view` extra).
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from leaderboard_adapters.recordings import ActorCard, Recording
+from leaderboard_adapters.story import Happening, Moment
+from simulator.blueprints import BLUEPRINTS, EGO_BLUEPRINT, Kind
+from simulator.roads.network import RoadNetwork
+from simulator.state import TICK_SECONDS, LightState
+
+try:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import patheffects
+    from matplotlib.collections import LineCollection, PolyCollection
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Polygon
+except ImportError as error:  # pragma: no cover
+    raise SystemExit("pictures need matplotlib: pip install 'routegym[view]'") from error
+
+WIDTH_IN = 9.0
+DPI = 140
+MAP_HEIGHT_IN = (1.7, 4.6)  # least and most
+COLORS = 200  # of the palette
+
+PAPER = "#fcfbf8"
+INK = "#22262b"
+FAINT = "#7d838b"
+LANES = {
+    "driving": "#d5d8dc",
+    "parking": "#c6cbd6",
+    "biking": "#e6d3cb",
+    "shoulder": "#e4e4df",
+    "sidewalk": "#efede6",
+    "median": "#e3ead9",
+}
+MARKS = {"Yellow": "#e0ae2b"}
+ROLE_COLORS = {"scenario": "#d1495b", "flow": "#2f7fb5", "background": "#9aa1aa", "ambient": "#b9b2a3"}
+EGO_COLOR = "#1d1f23"
+STAR = "#f2c14e"
+SPEED_MAP = "viridis"
+LIGHT_COLORS = {
+    LightState.RED: "#d62839",
+    LightState.YELLOW: "#f0a202",
+    LightState.GREEN: "#2a9d4e",
+    LightState.OFF: "#777777",
+}
+
+BLUEPRINT_OF = {blueprint.id: blueprint for blueprint in BLUEPRINTS}
+MERGE_TICKS = 8  # moments this near to each other are told as one
+MAX_BEATS = 6
+MOVED = 2.0  # m that an actor has to go between two moments to be drawn at both
+JUNCTION_SEAM = 4.0  # m
+MAX_LENGTH = 170.0  # m of the ego's way that are shown
+
+
+@dataclass(frozen=True)
+class Beat:
+    """A decisive moment, numbered in the figure."""
+
+    tick: int
+    text: str
+    weight: int  # what is left out first when there are too many: the lightest
+
+
+class View:
+    """From the world to the picture: turned so that the ego comes from the left at the trigger, metres, y up."""
+
+    def __init__(self, recording: Recording) -> None:
+        ego, trigger = recording.ego, trigger_tick(recording)
+        yaw = float(ego["yaw"][trigger])
+        self.cos, self.sin = math.cos(yaw), math.sin(yaw)
+        self.x, self.y = float(ego["x"][trigger]), float(ego["y"][trigger])
+        self.yaw = yaw
+
+    def __call__(self, x: Any, y: Any) -> np.ndarray:
+        """float64[n, 2] for world coordinates."""
+        dx, dy = np.asarray(x, float) - self.x, np.asarray(y, float) - self.y
+        return np.stack([dx * self.cos + dy * self.sin, dx * self.sin - dy * self.cos], axis=-1)
+
+    def box(self, x: float, y: float, yaw: float, half_length: float, half_width: float) -> np.ndarray:
+        """float64[4, 2] corners."""
+        along = np.array([math.cos(yaw), math.sin(yaw)]) * half_length
+        aside = np.array([-math.sin(yaw), math.cos(yaw)]) * half_width
+        at = np.array([x, y])
+        corners = np.array([at + along + aside, at + along - aside, at - along - aside, at - along + aside])
+        return self(corners[:, 0], corners[:, 1])
+
+
+def trigger_tick(recording: Recording) -> int:
+    """Tick of the first trigger; 0 where nothing triggered."""
+    return next((m.tick for m in recording.timeline if m.kind == Happening.TRIGGER), 0)
+
+
+# What is told
+
+
+def beats_of(recording: Recording) -> list[Beat]:
+    """The decisive moments in order: trigger, steps of the scenario, the closest approach, its end, infractions."""
+    groups: list[list[Moment]] = []
+    told = (Happening.TRIGGER, Happening.PHASE, Happening.SCENARIO_END, Happening.INFRACTION)
+    for moment in recording.timeline:
+        if moment.kind not in told:
+            continue
+        if groups and moment.tick - groups[-1][0].tick <= MERGE_TICKS:
+            groups[-1].append(moment)
+        else:
+            groups.append([moment])
+    beats = [beat for group in groups if (beat := _beat(group)).text]
+    closest = _closest(recording)
+    if closest is not None and all(abs(closest.tick - beat.tick) > MERGE_TICKS for beat in beats):
+        beats.append(closest)
+    beats.sort(key=lambda beat: beat.tick)
+    while len(beats) > MAX_BEATS:
+        lightest = min(range(len(beats)), key=lambda i: (beats[i].weight, -i))
+        beats.pop(lightest)
+    return beats
+
+
+def _beat(group: Sequence[Moment]) -> Beat:
+    kinds = {moment.kind for moment in group}
+    texts: list[str] = []
+    weight = 1
+    for moment in group:
+        if moment.kind == Happening.TRIGGER:
+            weight = 9
+        elif moment.kind == Happening.INFRACTION:
+            texts.append(moment.text.partition(" at (")[0])
+            weight = 9
+        elif moment.kind == Happening.SCENARIO_END:
+            texts.append(f"the scenario ends: {moment.because}" if moment.because else "the scenario ends")
+            weight = max(weight, 5)
+        else:
+            done = [part for part in moment.text.split("; ") if not part.startswith("waits until")]
+            stages = [part for part in done if "'" in part or "light" in part or "control" in part or "brake" in part]
+            if done:
+                going = all("taken away" in part for part in stages or done)
+                weight = max(weight, 2 if going else 7 if stages else 3)
+                because = _because(moment.because) if Happening.TRIGGER not in kinds else ""
+                texts.append(because + ", ".join(stages or done[:2]))
+    text = "; ".join(dict.fromkeys(texts))
+    if Happening.TRIGGER in kinds:
+        text = f"trigger{': ' if text else ''}{text}"
+    return Beat(group[0].tick, text, weight)
+
+
+def _because(clause: str) -> str:
+    waited = re.fullmatch(r"([\d.]+(?: to [\d.]+)?) s have gone by", clause)
+    if waited:
+        return f"after {waited[1]} s: "
+    return f"{clause}: " if clause else ""
+
+
+def _closest(recording: Recording) -> Beat | None:
+    """When the ego was nearest to the scenario's actors, after the trigger."""
+    best: tuple[float, int, ActorCard] | None = None
+    start = trigger_tick(recording)
+    for i, card in enumerate(recording.actors):
+        if card.role not in ("scenario", "flow") or BLUEPRINT_OF[card.blueprint].kind == Kind.PROP:
+            continue
+        rows = recording.rows_of(i)
+        ticks = rows["tick"]
+        metres = np.hypot(rows["x"] - recording.ego["x"][ticks], rows["y"] - recording.ego["y"][ticks])
+        metres = np.where(ticks >= start, metres, np.inf)
+        k = int(np.argmin(metres)) if len(metres) else -1
+        if k >= 0 and (best is None or metres[k] < best[0]) and np.isfinite(metres[k]):
+            best = (float(metres[k]), int(ticks[k]), card)
+    if best is None or best[0] > 30.0:
+        return None
+    metres, tick, card = best
+    name = f"flow '{card.member}'" if card.role == "flow" else f"'{card.member}'"
+    return Beat(tick, f"closest to {name}: {metres:.1f} m between centres", 4)
+
+
+# The figure
+
+
+def story_figure(recording: Recording, network: RoadNetwork, strips: Sequence[dict[str, Any]], summary: str) -> Figure:
+    """The figure of one recording. `strips`: of its town, from `benchmarks.draw_town.lane_strips`."""
+    view = View(recording)
+    beats = beats_of(recording)
+    shown = _shown_ticks(recording)
+    low, high = _extent(recording, view, shown, beats)
+    width = high[0] - low[0]
+    map_height = float(np.clip(WIDTH_IN * 0.97 * (high[1] - low[1]) / width, *MAP_HEIGHT_IN))
+    lines = [_wrapped(beat.text) for beat in beats]
+    below = max(1.55, 0.17 * sum(map(len, lines)) + 0.35)
+    height = 0.62 + map_height + 0.12 + below
+    figure = Figure(figsize=(WIDTH_IN, height), dpi=DPI, facecolor=PAPER)
+    figure.text(
+        0.015, 1 - 0.24 / height, recording.header["scenario_type"], size=14, weight="bold", color=INK, va="center"
+    )
+    figure.text(0.015, 1 - 0.47 / height, summary, size=8.8, color=FAINT, va="center")
+    axes = figure.add_axes((0.015, (below + 0.12) / height, 0.97, map_height / height), facecolor=PAPER)
+    _fit(axes, low, high, WIDTH_IN * 0.97 / map_height)
+    _draw_road(axes, view, strips)
+    _draw_crosswalks(axes, view, network)
+    key = _key_tick(recording, beats)
+    _draw_stop_points(axes, view, recording, network, key)
+    _draw_others(axes, view, recording, beats, shown, key)
+    paint = _draw_ego(axes, view, recording, beats, shown)
+    _draw_trigger(axes, view, recording)
+    _draw_scale(axes)
+    _draw_legend(axes, recording, figure, paint)
+    chart = figure.add_axes((0.055, 0.42 / height, 0.40, (below - 0.62) / height), facecolor=PAPER)
+    _draw_speed(chart, recording, beats)
+    _draw_beats(figure, lines, beats, height, below)
+    return figure
+
+
+def save_figure(figure: Figure, path: Path) -> int:
+    """Write a PNG with a palette; returns its bytes."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, facecolor=PAPER)
+    buffer.seek(0)
+    picture = (
+        Image.open(buffer).convert("RGB").quantize(COLORS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(path, optimize=True)
+    return path.stat().st_size
+
+
+def _shown_ticks(recording: Recording) -> slice:
+    """The part of the drive that the map shows: from before the trigger to after the scenario."""
+    ego = recording.ego
+    way = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(ego["x"]), np.diff(ego["y"])))])
+    at = way[trigger_tick(recording)]
+    first = int(np.searchsorted(way, max(at - 30.0, 0.0)))
+    last = int(np.searchsorted(way, min(way[first] + MAX_LENGTH, way[-1]), side="right"))
+    return slice(first, max(last, first + 2))
+
+
+def _extent(recording: Recording, view: View, shown: slice, beats: Sequence[Beat]) -> tuple[np.ndarray, np.ndarray]:
+    points = [view(recording.ego["x"][shown], recording.ego["y"][shown])]
+    low, high = points[0].min(axis=0), points[0].max(axis=0)
+    start = trigger_tick(recording)
+    for i, card in enumerate(recording.actors):
+        if card.role != "scenario":
+            continue
+        rows = recording.rows_of(i)
+        keep = (rows["tick"] >= start) & (rows["tick"] <= recording.num_ticks)
+        spots = view(rows["x"][keep], rows["y"][keep])
+        near = np.abs(spots - np.clip(spots, low, high)).max(axis=1) < 30.0 if len(spots) else np.zeros(0, bool)
+        points.append(spots[near])
+    cloud = np.concatenate(points)
+    margin = np.array([8.0, 11.0])
+    return cloud.min(axis=0) - margin, cloud.max(axis=0) + margin
+
+
+def _fit(axes: Any, low: np.ndarray, high: np.ndarray, aspect: float) -> None:
+    size, centre = high - low, (low + high) / 2
+    size = np.array([max(size[0], size[1] * aspect), max(size[1], size[0] / aspect)])
+    axes.set_xlim(centre[0] - size[0] / 2, centre[0] + size[0] / 2)
+    axes.set_ylim(centre[1] - size[1] / 2, centre[1] + size[1] / 2)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_color("#c9ccd0")
+        spine.set_linewidth(0.8)
+
+
+def _metre(axes: Any) -> float:
+    """Points of line width that one metre takes."""
+    left, right = axes.get_xlim()
+    return float(axes.get_position().width * axes.figure.get_figwidth() * 72 / (right - left))
+
+
+def _inside(axes: Any, points: np.ndarray, margin: float = 0.0) -> bool:
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    low, high = points.min(axis=0), points.max(axis=0)
+    return bool(
+        high[0] > left - margin and low[0] < right + margin and high[1] > bottom - margin and low[1] < top + margin
+    )
+
+
+def _draw_road(axes: Any, view: View, strips: Sequence[dict[str, Any]]) -> None:
+    solid: dict[str, list[np.ndarray]] = {}
+    metre = _metre(axes)
+    for strip in strips:
+        color = LANES.get(strip["type"])
+        left, right = view(*strip["left"].T), view(*strip["right"].T)
+        outline = np.concatenate([left, right[::-1]])
+        if color is None or not _inside(axes, outline):
+            continue
+        axes.add_collection(PolyCollection([outline], facecolors=color, edgecolors=color, linewidths=0.5, zorder=1))
+        if strip["in_junction"]:
+            if strip["type"] == "driving":  # closes the gaps between the lanes of a junction
+                seam = PolyCollection([outline], facecolors=color, edgecolors=color, linewidths=JUNCTION_SEAM * metre)
+                seam.set_zorder(0.9)
+                axes.add_collection(seam)
+            continue
+        for side, line in (("left", left), ("right", right)):
+            mark = strip[f"{side}_mark"]
+            if mark is None or str(mark.type) in ("NONE", "Curb", "Other"):
+                continue
+            ink = MARKS.get(str(mark.color), "#ffffff")
+            if str(mark.type).startswith("Broken"):
+                pitch = max(round(3.0 / max(np.hypot(*(line[1] - line[0])), 0.1)), 1)
+                dashes = [line[i : i + pitch + 1] for i in range(0, len(line) - 1, 3 * pitch)]
+                axes.add_collection(LineCollection(dashes, colors=ink, linewidths=0.9, zorder=2))
+            else:
+                solid.setdefault(ink, []).append(line)
+    for ink, lines in solid.items():
+        axes.add_collection(LineCollection(lines, colors=ink, linewidths=1.0, zorder=2))
+
+
+def _draw_crosswalks(axes: Any, view: View, network: RoadNetwork) -> None:
+    net = network.arrays
+    for a, b in zip(net.crosswalk_first[:-1], net.crosswalk_first[1:]):
+        outline = view(net.crosswalk_x[a:b], net.crosswalk_y[a:b])
+        if len(outline) > 2 and _inside(axes, outline):
+            axes.add_patch(Polygon(outline, facecolor="#f6f6f4", edgecolor="none", hatch="", zorder=2.1))
+
+
+def _draw_stop_points(axes: Any, view: View, recording: Recording, network: RoadNetwork, tick: int) -> None:
+    """A bar across each lane before a traffic light, in its colour at the key moment."""
+    net = network.arrays
+    for light, state in recording.light_states(tick).items():
+        for k in range(net.light_stop_first[light], net.light_stop_first[light + 1]):
+            yaw, half = float(net.light_stop_yaw[k]), float(net.light_stop_width[k]) / 2
+            box = view.box(float(net.light_stop_x[k]), float(net.light_stop_y[k]), yaw, 0.55, half * 0.9)
+            if _inside(axes, box):
+                axes.add_patch(Polygon(box, facecolor=LIGHT_COLORS[LightState(state)], edgecolor="none", zorder=3))
+
+
+def _key_tick(recording: Recording, beats: Sequence[Beat]) -> int:
+    """The moment at which traffic is drawn: the first step after the trigger, or the trigger."""
+    after = [beat.tick for beat in beats if beat.tick > trigger_tick(recording)]
+    return after[0] if after else trigger_tick(recording)
+
+
+def _draw_others(axes: Any, view: View, recording: Recording, beats: Sequence[Beat], shown: slice, key: int) -> None:
+    labels: list[tuple[np.ndarray, str, str]] = []
+    named: set[str] = set()
+    end = max([beat.tick for beat in beats], default=recording.num_ticks)
+    start = trigger_tick(recording)
+    for i, card in enumerate(recording.actors):
+        rows = recording.rows_of(i)
+        color = ROLE_COLORS.get(card.role, "#9aa1aa")
+        blueprint = BLUEPRINT_OF[card.blueprint]
+        staged = card.role == "scenario"
+        line = view(rows["x"], rows["y"])
+        during = (rows["tick"] >= start) & (rows["tick"] <= end)
+        track = line[during]
+        if len(track) > 1 and np.ptp(track, axis=0).max() > MOVED and card.role != "ambient":
+            axes.plot(*track.T, color=color, linewidth=1.2 if staged else 0.7, alpha=0.75 if staged else 0.3, zorder=4)
+        moves = len(track) > 1 and float(np.ptp(track, axis=0).max()) > MOVED
+        ticks = [(number, beat.tick) for number, beat in enumerate(beats, 1)] if staged else [(0, key)]
+        if staged and not moves:
+            ticks = [(0, int(rows["tick"][np.argmax(during)]))]
+        last: np.ndarray | None = None
+        for number, tick in ticks:
+            k = int(np.argmin(np.abs(rows["tick"] - tick)))
+            if abs(int(rows["tick"][k]) - tick) > 2 * 4:
+                continue
+            spot = line[k]
+            if last is not None and np.hypot(*(spot - last)) < MOVED:
+                continue
+            box = view.box(rows["x"][k], rows["y"][k], rows["yaw"][k], blueprint.half_length, blueprint.half_width)
+            if not _inside(axes, box):
+                continue
+            last = spot
+            solid = not (staged and moves) or abs(tick - key) <= 1
+            _draw_actor(axes, box, spot, blueprint.kind, color, faded=not solid, above=staged)
+            if number and moves:
+                labels.append((spot, str(number), color))
+        name = card.member if card.role in ("scenario", "flow") else ""
+        if name and last is not None and name not in named and not _is_one_of_many(name, named):
+            named.add(name)
+            text = f"flow '{name}'" if card.role == "flow" else name
+            labels.append((last, text, color))
+    _place_labels(axes, labels, view, recording, shown)
+
+
+def _is_one_of_many(name: str, named: set[str]) -> bool:
+    """Cone 2 where cone 1 has been named."""
+    stem = name.rstrip("0123456789 ")
+    return stem != name and any(other.rstrip("0123456789 ") == stem for other in named)
+
+
+def _draw_actor(
+    axes: Any, box: np.ndarray, spot: np.ndarray, kind: int, color: str, *, faded: bool, above: bool
+) -> None:
+    look = {"facecolor": color, "edgecolor": color if faded else "white", "linewidth": 0.7}
+    alpha = 0.35 if faded else (1.0 if above else 0.9)
+    order = 7 if above else 5
+    if kind in (Kind.WALKER, Kind.BICYCLE):
+        axes.plot(*spot, marker="o", markersize=5.5, color=color, markeredgecolor="white", markeredgewidth=0.7,
+                  alpha=0.55 if faded else 1.0, zorder=order + 0.5, linestyle="none")  # fmt: skip
+    else:
+        axes.add_patch(Polygon(box, zorder=order, alpha=alpha, **look))
+        if kind == Kind.VEHICLE:
+            front = (box[0] + box[1]) / 2
+            glass = front + (spot - front) * 0.45
+            aside = (box[0] - box[1]) * 0.36
+            axes.plot(
+                *np.stack([glass - aside, glass + aside]).T,
+                color="white",
+                linewidth=1.1,
+                alpha=0.85,
+                zorder=order + 0.1,
+            )
+
+
+def _place_labels(
+    axes: Any, labels: Sequence[tuple[np.ndarray, str, str]], view: View, recording: Recording, shown: slice
+) -> None:
+    """Write names beside their actors, away from the ego's way, where they cover no other name."""
+    metre = _metre(axes)
+    way = view(recording.ego["x"][shown], recording.ego["y"][shown])
+    taken: list[tuple[float, float, float, float]] = []
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    for spot, text, color in labels:
+        half = (0.5 * len(text) * 4.3 + 2) / metre
+        tall = 4.4 / metre
+        nearest = way[np.argmin(np.hypot(*(way - spot).T))]
+        side = 1.0 if spot[1] >= nearest[1] else -1.0
+        best: tuple[float, np.ndarray] | None = None
+        for k in range(1, 9):
+            for sign in (side, -side):
+                for shift in (0.0, half, -half):
+                    at = spot + np.array([shift, sign * (2.2 + 1.0 * k)])
+                    box = (at[0] - half, at[1] - tall, at[0] + half, at[1] + tall)
+                    clear = not any(_overlap(box, other) for other in taken)
+                    inside = box[0] > left and box[2] < right and box[1] > bottom and box[3] < top
+                    if not clear or not inside:
+                        continue
+                    gap = np.abs(way - at) - np.array([half, tall])
+                    on_way = bool((gap.max(axis=1) < 1.0).any())
+                    cost = k + 4.0 * on_way + 0.5 * (sign != side) + 0.3 * (shift != 0.0)
+                    if best is None or cost < best[0]:
+                        best = (cost, at)
+        if best is None:
+            continue
+        at = best[1]
+        taken.append((at[0] - half, at[1] - tall, at[0] + half, at[1] + tall))
+        if np.hypot(*(at - spot)) > 4.5 and len(text) > 1:
+            axes.plot(*np.stack([spot, at]).T, color=color, linewidth=0.6, alpha=0.7, zorder=8)
+        written = axes.text(*at, text, color=color, size=7.2, ha="center", va="center", zorder=11, weight="bold")
+        written.set_path_effects([patheffects.withStroke(linewidth=2.2, foreground=PAPER)])
+
+
+def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _draw_ego(axes: Any, view: View, recording: Recording, beats: Sequence[Beat], shown: slice) -> LineCollection:
+    ego = recording.ego
+    route = view(recording.path["x"], recording.path["y"])
+    axes.plot(*route.T, color=INK, linewidth=0.8, linestyle=(0, (2, 2.5)), alpha=0.45, zorder=5.5)
+    way = view(ego["x"], ego["y"])[shown]
+    axes.plot(*way.T, color="white", linewidth=4.4, zorder=6, solid_capstyle="round")
+    pieces = np.stack([way[:-1], way[1:]], axis=1)
+    paint = LineCollection(pieces, cmap=SPEED_MAP, linewidths=2.9, zorder=6.1, capstyle="round")
+    speed = np.maximum(ego["speed"][shown][:-1], 0.0) * 3.6
+    paint.set_array(speed)
+    paint.set_clim(0.0, max(math.ceil(float(ego["speed"].max()) * 3.6 / 10) * 10, 10))
+    axes.add_collection(paint)
+    blueprint = BLUEPRINTS[EGO_BLUEPRINT]
+    numbers: list[tuple[np.ndarray, str]] = []
+    for number, beat in enumerate(beats, 1):
+        if not shown.start <= beat.tick < shown.stop:
+            continue
+        pose = (float(ego[name][beat.tick]) for name in ("x", "y", "yaw"))
+        box = view.box(*pose, blueprint.half_length, blueprint.half_width)
+        spot = view(ego["x"][beat.tick], ego["y"][beat.tick])
+        same = next((i for i, (other, _) in enumerate(numbers) if np.hypot(*(other - spot)) < 3.0), None)
+        if same is not None:
+            numbers[same] = (numbers[same][0], f"{numbers[same][1]},{number}")
+            continue
+        numbers.append((spot, str(number)))
+        axes.add_patch(Polygon(box, facecolor=EGO_COLOR, edgecolor="white", linewidth=0.8, zorder=8))
+    for spot, text in numbers:
+        axes.text(*spot, text, size=7, color="white", weight="bold", ha="center", va="center_baseline", zorder=12)
+    return paint
+
+
+def _draw_trigger(axes: Any, view: View, recording: Recording) -> None:
+    """A line across the lane at the trigger point, and a star at its right end."""
+    for scenario in recording.scenarios:
+        yaw = math.radians(scenario.yaw)
+        right = np.array([-math.sin(yaw), math.cos(yaw)])
+        ends = np.array([scenario.x, scenario.y]) + right * np.array([[-2.6], [4.4]])
+        line = view(ends[:, 0], ends[:, 1])
+        if _inside(axes, line):
+            axes.plot(*line.T, color=STAR, linewidth=1.4, zorder=5.8)
+            axes.plot(*line[1], marker="*", markersize=11, color=STAR, markeredgecolor=INK, markeredgewidth=0.7,
+                      linestyle="none", zorder=9)  # fmt: skip
+
+
+def _draw_scale(axes: Any) -> None:
+    (left, right), (bottom, _) = axes.get_xlim(), axes.get_ylim()
+    length = 20.0 if right - left > 70 else 10.0
+    x, y = right - (right - left) * 0.015 - length, bottom + 9 / _metre(axes)
+    axes.plot([x, x + length], [y, y], color=INK, linewidth=2.2, solid_capstyle="butt", zorder=20)
+    label = axes.text(
+        x + length / 2,
+        y + 3.5 / _metre(axes),
+        f"{length:.0f} m",
+        size=7.2,
+        color=INK,
+        ha="center",
+        va="bottom",
+        zorder=20,
+    )
+    label.set_path_effects([patheffects.withStroke(linewidth=2.2, foreground=PAPER)])
+
+
+def _draw_legend(axes: Any, recording: Recording, figure: Figure, paint: LineCollection) -> None:
+    from matplotlib.lines import Line2D
+
+    def square(color: str, label: str) -> Line2D:
+        return Line2D([], [], marker="s", linestyle="none", color=color, markersize=6, label=label)
+
+    roles = {card.role for card in recording.actors}
+    names = {"scenario": "scenario actor", "flow": "scenario flow", "background": "traffic"}
+    handles: list[Line2D] = [square(EGO_COLOR, "ego")]
+    handles += [square(ROLE_COLORS[role], name) for role, name in names.items() if role in roles]
+    handles.append(
+        Line2D([], [], marker="*", linestyle="none", color=STAR, markeredgecolor=INK, markersize=9, label="trigger")
+    )
+    height = figure.get_figheight()
+    legend = figure.legend(
+        handles=handles, loc="center right", bbox_to_anchor=(0.83, 1 - 0.24 / height), ncols=len(handles), frameon=False,
+        fontsize=7.6, handletextpad=0.1, columnspacing=0.9, labelcolor=INK,
+    )  # fmt: skip
+    legend.set_zorder(30)
+    bar_axes = figure.add_axes((0.845, 1 - 0.22 / height, 0.14, 0.085 / height))
+    bar = figure.colorbar(paint, cax=bar_axes, orientation="horizontal")
+    top = paint.get_clim()[1]
+    bar.set_ticks([0, top / 2, top])
+    bar.ax.tick_params(labelsize=6.5, length=2, pad=1, colors=INK)
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    figure.text(0.915, 1 - 0.085 / height, "ego speed, km/h", size=6.8, color=INK, ha="center", va="center")
+
+
+def _draw_speed(chart: Any, recording: Recording, beats: Sequence[Beat]) -> None:
+    ego = recording.ego
+    time = np.arange(len(ego["speed"])) * TICK_SECONDS
+    ends = [m.tick for m in recording.timeline if m.kind == Happening.SCENARIO_END]
+    start = trigger_tick(recording) * TICK_SECONDS
+    stop = ends[0] * TICK_SECONDS if ends else time[-1]
+    chart.axvspan(start, stop, color=STAR, alpha=0.16, linewidth=0)
+    chart.plot(time, ego["speed"] * 3.6, color=INK, linewidth=1.5)
+    chart.set_xlim(0, time[-1])
+    top = max(float(ego["speed"].max()) * 3.6 * 1.28, 12.0)
+    chart.set_ylim(0, top)
+    for number, beat in enumerate(beats, 1):
+        at = beat.tick * TICK_SECONDS
+        chart.axvline(at, color=FAINT, linewidth=0.7, linestyle=(0, (2, 2)))
+        chart.text(at, top * 0.93, str(number), size=6.3, color="white", weight="bold", ha="center", va="center",
+                   bbox={"boxstyle": "round,pad=0.2", "facecolor": EGO_COLOR, "edgecolor": "white", "linewidth": 0.5})  # fmt: skip
+    chart.locator_params(axis="x", integer=True)
+    chart.set_xlabel("time, s", size=7.5, color=INK, labelpad=1)
+    chart.set_ylabel("ego speed, km/h", size=7.5, color=INK, labelpad=2)
+    chart.tick_params(labelsize=7, length=2.5, colors=INK)
+    for side in ("top", "right"):
+        chart.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        chart.spines[side].set_color(FAINT)
+
+
+def _wrapped(text: str) -> list[str]:
+    lines = textwrap.wrap(text[:1].upper() + text[1:], 78)
+    return lines if len(lines) <= 3 else [*lines[:2], lines[2][:75].rstrip(",; ") + " ..."]
+
+
+def _draw_beats(
+    figure: Figure, texts: Sequence[Sequence[str]], beats: Sequence[Beat], height: float, below: float
+) -> None:
+    y = below - 0.14
+    for number, (lines, beat) in enumerate(zip(texts, beats), 1):
+        figure.text(0.492, y / height, str(number), size=6.5, color="white", weight="bold", ha="center", va="center",
+                    bbox={"boxstyle": "round,pad=0.22", "facecolor": EGO_COLOR, "edgecolor": "none"})  # fmt: skip
+        figure.text(0.508, y / height, f"{beat.tick * TICK_SECONDS:.1f} s", size=7.4, color=FAINT, va="center")
+        for line in lines:
+            figure.text(0.553, y / height, line, size=7.4, color=INK, va="center")
+            y -= 0.145
+        y -= 0.05
