@@ -5,7 +5,8 @@ One tick of it:
 | order | what | where |
 |---|---|---|
 | 1 | who is near, and where they will be | `agents.expert_forecast` |
-| 2 | which line: the path, past an obstacle, aside for a siren | `agents.expert_passing`, `agents.expert_make_way` |
+| 2 | which line: the path, past an obstacle, aside for a siren, | `agents.expert_passing`, `agents.expert_make_way` |
+| | to the right for invaders, out of a parking space | `agents.expert_nudge`, `agents.expert_pull_out` |
 | 3 | which stretches of the line are taken, when | `agents.expert_space` |
 | 4 | halts: lights, stop signs, blocked junctions | `agents.expert_rules` |
 | 5 | gaps in crossing and merging traffic | `agents.expert_gaps` |
@@ -26,8 +27,10 @@ from agents.expert_forecast import find_near, forecast_near
 from agents.expert_gaps import rush, take_gap
 from agents.expert_make_way import make_way
 from agents.expert_memory import LONG_STEPS, STEPS, empty_memory, new_sheet
+from agents.expert_nudge import nudge
 from agents.expert_passing import pass_obstacles, watch_standing
-from agents.expert_path import line_curvature, offset_at, path_pose, prepare_coarse
+from agents.expert_path import line_curvature, offset_at, path_pose, place_on_path, prepare_coarse
+from agents.expert_pull_out import pull_out
 from agents.expert_rules import find_halts
 from agents.expert_space import lay_out
 from agents.expert_speed import safe_acceleration, set_caps, smooth, wanted_acceleration
@@ -52,11 +55,13 @@ def drive(w, e, net, routes, sheet, wrong_way_ok, control):  # type: ignore[no-u
     prepare_coarse(sheet, routes, w.route, w.path_s, _REACH)
     find_near(w, e, routes, sheet, _REACH)
     forecast_near(w, e, net, routes, sheet, LONG_STEPS)
+    nudge(w, e, net, routes, sheet)
     watch_standing(w, e)
     lay_out(w, e, routes, sheet, False, STEPS)
     find_halts(w, e, net, routes, sheet)
     tried = make_way(w, e, net, routes, sheet)
-    if pass_obstacles(w, e, net, routes, sheet, wrong_way_ok) or tried:
+    tried = pass_obstacles(w, e, net, routes, sheet, wrong_way_ok) or tried
+    if pull_out(w, e, net, routes, sheet) or tried:
         lay_out(w, e, routes, sheet, False, STEPS)
     set_caps(w, e, net, routes, sheet, False)
     wanted = wanted_acceleration(w, e, sheet)
@@ -79,7 +84,7 @@ def steer_line(w, e, routes):  # type: ignore[no-untyped-def]
     """Steering (-1..1) that keeps the ego on its line."""
     speed = w.speed[EGO]
     ahead = speed * _PREVIEW
-    s = w.path_s + ahead
+    s = place_on_path(w, routes) + ahead
     x, y, yaw, curvature = path_pose(routes, w.route, s)
     offset, slope, second = offset_at(e, s, w.path_s)
     bend = line_curvature(curvature, offset, slope, second)

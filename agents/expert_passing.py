@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from agents.expert_memory import KEEP_LANE, LATE_TURN, LONG_STEPS, MAKE_WAY, PASS, STEPS
-from agents.expert_path import glide_to, lane_there, profile_at, take_trial
+from agents.expert_path import STANDING, glide_to, lane_there, profile_now, start_of_line, take_trial
 from agents.expert_space import ROOM_TO_TURN_OUT, lay_out
 from agents.expert_speed import HURRY_ACCELERATION, PASS_ACCELERATION, roll, set_caps
 from simulator.blueprints import Kind
@@ -33,9 +33,10 @@ CLEARANCE = 0.75  # m beside an obstacle
 TIGHT = 0.45  # m, where that keeps the ego in its lane
 CRAWLING = 5.0  # m/s, bicycles slower than this are passed
 TOGETHER = 14.0  # m between obstacles that are passed in one go
-SHORTEST = 5.0  # m of path for a shift of 1 m; grows with its square root
+SHORTEST = 4.7  # m of path for a shift of 1 m; grows with its square root
 HURRY_AFTER = 5.0  # s behind an obstacle after which the ego passes in a hurry
 BEGUN = 0.3  # m from where it waited at which a pass has begun
+RETURNED = 0.3  # of the way back, which may be left when the forecasts end: the ego is a tenth of its shift aside then
 OWN_LANE, SAME_WAY, WRONG_WAY = 0, 1, 2
 
 
@@ -183,10 +184,10 @@ def side_offset(w, net, routes, cluster, side, wrong_way_ok, clearance):  # type
 
 
 @kernel
-def plan_pass(w, e, sheet, cluster, offset):  # type: ignore[no-untyped-def]
+def plan_pass(w, e, routes, sheet, cluster, offset):  # type: ignore[no-untyped-def]
     """Write the profile of a pass into the trial: out, along, back. Returns where it ends, m along the path."""
     here = w.path_s
-    now, slope, second = profile_at(e.knot_s, e.knot_d, e.num_knots, e.first_slope, here)
+    now, slope, second = start_of_line(w, e, routes, 0)
     speed = max(w.speed[EGO], 4.0)
     shift = math.sqrt(abs(offset - now) + 0.01)
     length = max(SHORTEST * shift, 1.4 * speed * shift)
@@ -198,6 +199,8 @@ def plan_pass(w, e, sheet, cluster, offset):  # type: ignore[no-untyped-def]
         length = room
     else:
         length = max(room, SHORTEST * shift)
+        if w.speed[EGO] < STANDING:  # too near for a smooth start: with the wheels turned
+            now, slope, second = start_of_line(w, e, routes, 1 if offset > now else -1)
     aside = math.sqrt(abs(offset) + 0.01)
     back = max(6.0, 1.3 * max(speed, 7.0)) * aside
     leave = max(cluster[1] + w.half_length[EGO] + 1.0, start + length + 0.5)
@@ -211,6 +214,7 @@ def plan_pass(w, e, sheet, cluster, offset):  # type: ignore[no-untyped-def]
     sheet.trial_d[3] = 0.0
     sheet.trial_count[0] = 4
     sheet.trial_slope[0] = slope if start == here else 0.0
+    sheet.trial_bend[0] = second if start == here else 0.0
     return leave + back
 
 
@@ -224,7 +228,8 @@ def trial_passes(w, e, net, routes, sheet, until, way):  # type: ignore[no-untyp
     k, end, left = roll(sheet, s, w.speed[EGO], 1.0, most, True, LONG_STEPS)
     if way == SAME_WAY:
         return k == LONG_STEPS and end > min(until, s + 12.0)
-    return end >= until - 2.0 or (k == LONG_STEPS and way == OWN_LANE and end > s + 12.0)
+    back = sheet.trial_s[3] - RETURNED * (sheet.trial_s[3] - sheet.trial_s[2])
+    return end >= back or (k == LONG_STEPS and way == OWN_LANE and end > s + 12.0)
 
 
 @kernel
@@ -236,7 +241,7 @@ def go_on_passing(w, e, sheet, blocked):  # type: ignore[no-untyped-def]
         e.num_knots = 0
         return
     if e.still > 3.0:  # stuck: hold this place beside the path, and plan afresh from it
-        now, slope, second = profile_at(e.knot_s, e.knot_d, e.num_knots, e.first_slope, w.path_s)
+        now, slope, second = profile_now(e, w.path_s)
         glide_to(w, e, now, 6.0)
         e.manoeuvre = KEEP_LANE
         return
@@ -257,7 +262,7 @@ def pass_obstacles(w, e, net, routes, sheet, wrong_way_ok):  # type: ignore[no-u
         return False
     cluster = sheet.cluster
     blocked = find_cluster(w, e, sheet, cluster)
-    now, slope, second = profile_at(e.knot_s, e.knot_d, e.num_knots, e.first_slope, w.path_s)
+    now, slope, second = profile_now(e, w.path_s)
     if e.manoeuvre == PASS:
         if abs(now - e.wait_offset) > BEGUN:
             go_on_passing(w, e, sheet, blocked)
@@ -288,7 +293,7 @@ def pass_obstacles(w, e, net, routes, sheet, wrong_way_ok):  # type: ignore[no-u
                 continue
             if aside == 0:
                 aside = side
-            until = plan_pass(w, e, sheet, cluster, offset)
+            until = plan_pass(w, e, routes, sheet, cluster, offset)
             if trial_passes(w, e, net, routes, sheet, until, way):
                 take_trial(e, sheet)
                 e.manoeuvre = PASS

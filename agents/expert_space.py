@@ -208,7 +208,8 @@ def lay_out(w, e, routes, sheet, trial, steps):  # type: ignore[no-untyped-def]
             side = 0.05
             ends = 0.1
             low, high = stretch_moving(w, e, routes, sheet, trial, n, 0, side, ends)
-            if low < here < high and sheet.s[n, 0] < here + 0.5:  # it touches the ego from behind: away from it
+            abreast = 0.5 if not trial else -w.half_length[EGO]
+            if low < here < high and sheet.s[n, 0] < here + abreast:  # it touches the ego from behind: away from it
                 for k in range(steps):
                     sheet.low[n, k] = _EMPTY_LOW
                     sheet.high[n, k] = _EMPTY_HIGH

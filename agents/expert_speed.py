@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from agents.expert_memory import CAP_METRES, CAPS, KEEP_LANE, MAKE_WAY, PASS, STEP_SECONDS, STEPS
-from agents.expert_path import line_at, line_curvature
+from agents.expert_path import TIGHTEST_BEND, line_at, line_curvature
 from simulator.dynamics import throttle_acceleration
 from simulator.kernel import kernel
 from simulator.state import EGO, TICK_SECONDS
@@ -18,6 +18,8 @@ from simulator.state import EGO, TICK_SECONDS
 FREE = 1e6
 BEND_ACCELERATION = 2.4  # m/s2 sideways
 PASS_BEND_ACCELERATION = 3.4  # m/s2 sideways, when passing
+TIGHT_START = 2.5  # m with the wheels turned as far as they go,
+TIGHT_SPEED = 1.8  # m/s there
 COMFORT_BRAKE = 2.0  # m/s2 towards caps
 MAX_ACCELERATION = 2.2  # m/s2
 PASS_ACCELERATION = 4.0  # m/s2, beside an obstacle
@@ -42,6 +44,11 @@ def set_caps(w, e, net, routes, sheet, trial):  # type: ignore[no-untyped-def]
     step = routes.path_step[r]
     sheet.cap_start[0] = w.path_s
     sideways = PASS_BEND_ACCELERATION if trial or e.manoeuvre != KEEP_LANE else BEND_ACCELERATION
+    wheels_turned = -FREE  # m along the path to which a tight start needs the wheels as they are
+    if trial and sheet.trial_count[0] > 0 and abs(sheet.trial_bend[0]) > 0.9 * TIGHTEST_BEND:
+        wheels_turned = sheet.trial_s[0] + TIGHT_START
+    if not trial and e.num_knots > 0 and abs(e.first_bend) > 0.9 * TIGHTEST_BEND:
+        wheels_turned = e.knot_s[0] + TIGHT_START
     limit = 0.0
     for k in range(CAPS):
         s = w.path_s + k * CAP_METRES
@@ -57,6 +64,8 @@ def set_caps(w, e, net, routes, sheet, trial):  # type: ignore[no-untyped-def]
         cap = limit
         if bend > 0.002:
             cap = min(cap, math.sqrt(sideways / bend))
+        if s < wheels_turned:
+            cap = min(cap, TIGHT_SPEED)
         sheet.cap[k] = cap
     for k in range(CAPS - 2, -1, -1):
         cap = math.sqrt(sheet.cap[k + 1] * sheet.cap[k + 1] + 2.0 * COMFORT_BRAKE * CAP_METRES)
