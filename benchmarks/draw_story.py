@@ -10,7 +10,8 @@ import math
 import re
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,8 @@ except ImportError as error:  # pragma: no cover
 
 WIDTH_IN = 9.0
 DPI = 140
+LEGEND_IN = 0.26
 MAP_HEIGHT_IN = (1.7, 4.6)  # least and most
-COLORS = 200  # of the palette
 
 PAPER = "#fcfbf8"
 INK = "#22262b"
@@ -65,7 +66,9 @@ BLUEPRINT_OF = {blueprint.id: blueprint for blueprint in BLUEPRINTS}
 MERGE_TICKS = 8  # moments this near to each other are told as one
 MAX_BEATS = 6
 MOVED = 2.0  # m that an actor has to go between two moments to be drawn at both
-JUNCTION_SEAM = 4.0  # m
+JUNCTION_GAP = 7.0  # m between lanes of a junction that are asphalt as well
+CELL = 0.15  # m
+MIN_PROP = 0.45  # m, half size that small props are drawn with
 MAX_LENGTH = 170.0  # m of the ego's way that are shown
 
 
@@ -123,9 +126,15 @@ def beats_of(recording: Recording) -> list[Beat]:
             groups.append([moment])
     beats = [beat for group in groups if (beat := _beat(group)).text]
     closest = _closest(recording)
-    if closest is not None and all(abs(closest.tick - beat.tick) > MERGE_TICKS for beat in beats):
-        beats.append(closest)
+    if closest is not None:
+        near = [i for i, beat in enumerate(beats) if abs(closest.tick - beat.tick) <= MERGE_TICKS]
+        if near:
+            beats[near[0]] = replace(beats[near[0]], text=f"{beats[near[0]].text}; {closest.text}")
+        else:
+            beats.append(closest)
     beats.sort(key=lambda beat: beat.tick)
+    if sum(beat.weight > 2 for beat in beats) > 2:
+        beats = [beat for beat in beats if beat.weight > 2]
     while len(beats) > MAX_BEATS:
         lightest = min(range(len(beats)), key=lambda i: (beats[i].weight, -i))
         beats.pop(lightest)
@@ -147,9 +156,13 @@ def _beat(group: Sequence[Moment]) -> Beat:
             weight = max(weight, 5)
         else:
             done = [part for part in moment.text.split("; ") if not part.startswith("waits until")]
-            stages = [part for part in done if "'" in part or "light" in part or "control" in part or "brake" in part]
+            stages = [
+                part
+                for part in done
+                if re.search(r"(^|\s)'", part) or "light" in part or "control" in part or "brake" in part
+            ]
             if done:
-                going = all("taken away" in part for part in stages or done)
+                going = all("taken away" in part or "again" in part for part in stages or done)
                 weight = max(weight, 2 if going else 7 if stages else 3)
                 because = _because(moment.because) if Happening.TRIGGER not in kinds else ""
                 texts.append(because + ", ".join(stages or done[:2]))
@@ -163,7 +176,9 @@ def _because(clause: str) -> str:
     waited = re.fullmatch(r"([\d.]+(?: to [\d.]+)?) s have gone by", clause)
     if waited:
         return f"after {waited[1]} s: "
-    return f"{clause}: " if clause else ""
+    if not clause or re.search(r"(less than|or more).* the place", clause):
+        return ""
+    return f"{clause}: "
 
 
 def _closest(recording: Recording) -> Beat | None:
@@ -200,13 +215,13 @@ def story_figure(recording: Recording, network: RoadNetwork, strips: Sequence[di
     map_height = float(np.clip(WIDTH_IN * 0.97 * (high[1] - low[1]) / width, *MAP_HEIGHT_IN))
     lines = [_wrapped(beat.text) for beat in beats]
     below = max(1.55, 0.17 * sum(map(len, lines)) + 0.35)
-    height = 0.62 + map_height + 0.12 + below
+    height = 0.62 + map_height + LEGEND_IN + below
     figure = Figure(figsize=(WIDTH_IN, height), dpi=DPI, facecolor=PAPER)
     figure.text(
         0.015, 1 - 0.24 / height, recording.header["scenario_type"], size=14, weight="bold", color=INK, va="center"
     )
     figure.text(0.015, 1 - 0.47 / height, summary, size=8.8, color=FAINT, va="center")
-    axes = figure.add_axes((0.015, (below + 0.12) / height, 0.97, map_height / height), facecolor=PAPER)
+    axes = figure.add_axes((0.015, (below + LEGEND_IN) / height, 0.97, map_height / height), facecolor=PAPER)
     _fit(axes, low, high, WIDTH_IN * 0.97 / map_height)
     _draw_road(axes, view, strips)
     _draw_crosswalks(axes, view, network)
@@ -216,7 +231,7 @@ def story_figure(recording: Recording, network: RoadNetwork, strips: Sequence[di
     paint = _draw_ego(axes, view, recording, beats, shown)
     _draw_trigger(axes, view, recording)
     _draw_scale(axes)
-    _draw_legend(axes, recording, figure, paint)
+    _draw_legend(figure, recording, paint, (below + LEGEND_IN / 2) / height)
     chart = figure.add_axes((0.055, 0.42 / height, 0.40, (below - 0.62) / height), facecolor=PAPER)
     _draw_speed(chart, recording, beats)
     _draw_beats(figure, lines, beats, height, below)
@@ -224,18 +239,36 @@ def story_figure(recording: Recording, network: RoadNetwork, strips: Sequence[di
 
 
 def save_figure(figure: Figure, path: Path) -> int:
-    """Write a PNG with a palette; returns its bytes."""
+    """Write a PNG with one palette for all figures; returns its bytes."""
     from PIL import Image
 
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, facecolor=PAPER)
     buffer.seek(0)
-    picture = (
-        Image.open(buffer).convert("RGB").quantize(COLORS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    )
+    picture = Image.open(buffer).convert("RGB").quantize(palette=_palette(), dither=Image.Dither.NONE)
     path.parent.mkdir(parents=True, exist_ok=True)
     picture.save(path, optimize=True)
     return path.stat().st_size
+
+
+@cache
+def _palette() -> Any:
+    """The colours of the figures, those of the speed, and the steps between inks and grounds that smooth edges."""
+    from matplotlib.colors import to_rgb
+    from PIL import Image
+
+    inks = [INK, FAINT, EGO_COLOR, STAR, *ROLE_COLORS.values(), *LIGHT_COLORS.values()]
+    grounds = [PAPER, LANES["driving"], "#ffffff"]
+    colors = [to_rgb(color) for color in (*inks, *grounds, *LANES.values(), *MARKS.values())]
+    colors += [matplotlib.colormaps[SPEED_MAP](share)[:3] for share in np.linspace(0.0, 1.0, 64)]
+    for ink in inks:
+        for ground in grounds:
+            a, b = np.array(to_rgb(ink)), np.array(to_rgb(ground))
+            colors += [tuple(a + (b - a) * share) for share in (0.33, 0.66, 0.84)]
+    colors = list(dict.fromkeys(colors))[:256]
+    picture = Image.new("P", (1, 1))
+    picture.putpalette([round(255 * value) for color in colors for value in color])
+    return picture
 
 
 def _shown_ticks(recording: Recording) -> slice:
@@ -293,7 +326,8 @@ def _inside(axes: Any, points: np.ndarray, margin: float = 0.0) -> bool:
 
 def _draw_road(axes: Any, view: View, strips: Sequence[dict[str, Any]]) -> None:
     solid: dict[str, list[np.ndarray]] = {}
-    metre = _metre(axes)
+    junctions: list[np.ndarray] = []
+    others: list[np.ndarray] = []
     for strip in strips:
         color = LANES.get(strip["type"])
         left, right = view(*strip["left"].T), view(*strip["right"].T)
@@ -302,11 +336,9 @@ def _draw_road(axes: Any, view: View, strips: Sequence[dict[str, Any]]) -> None:
             continue
         axes.add_collection(PolyCollection([outline], facecolors=color, edgecolors=color, linewidths=0.5, zorder=1))
         if strip["in_junction"]:
-            if strip["type"] == "driving":  # closes the gaps between the lanes of a junction
-                seam = PolyCollection([outline], facecolors=color, edgecolors=color, linewidths=JUNCTION_SEAM * metre)
-                seam.set_zorder(0.9)
-                axes.add_collection(seam)
+            (junctions if strip["type"] == "driving" else others).append(outline)
             continue
+        others.append(outline)
         for side, line in (("left", left), ("right", right)):
             mark = strip[f"{side}_mark"]
             if mark is None or str(mark.type) in ("NONE", "Curb", "Other"):
@@ -318,8 +350,34 @@ def _draw_road(axes: Any, view: View, strips: Sequence[dict[str, Any]]) -> None:
                 axes.add_collection(LineCollection(dashes, colors=ink, linewidths=0.9, zorder=2))
             else:
                 solid.setdefault(ink, []).append(line)
+    for outline in _closed(junctions, others, axes):
+        axes.add_patch(Polygon(outline, facecolor=LANES["driving"], edgecolor="none", zorder=0.9))
     for ink, lines in solid.items():
         axes.add_collection(LineCollection(lines, colors=ink, linewidths=1.0, zorder=2))
+
+
+def _closed(junctions: Sequence[np.ndarray], others: Sequence[np.ndarray], axes: Any) -> list[np.ndarray]:
+    """What is asphalt in junctions: their lanes, and the gaps between these and the lanes of other kinds."""
+    import cv2
+
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    margin = 2 * JUNCTION_GAP
+    low = np.array([left - margin, bottom - margin])
+    size = ((np.array([right + margin, top + margin]) - low) / CELL).astype(int)
+
+    def filled(outlines: Sequence[np.ndarray]) -> np.ndarray:
+        mask = np.zeros((size[1], size[0]), np.uint8)
+        for outline in outlines:
+            cv2.fillPoly(mask, [np.round((outline - low) / CELL).astype(np.int32)], 1)
+        return mask
+
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(JUNCTION_GAP / CELL / 2) + 1,) * 2)
+    inside = filled(junctions)
+    closed = cv2.morphologyEx(inside | filled(others), cv2.MORPH_CLOSE, disc)
+    mask = cv2.morphologyEx(inside, cv2.MORPH_CLOSE, disc) | (closed & cv2.dilate(inside, disc))
+    mask = cv2.medianBlur(mask, 2 * round(1.0 / CELL) + 1)
+    found, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    return [contour[:, 0] * CELL + low for contour in found if len(contour) > 2]
 
 
 def _draw_crosswalks(axes: Any, view: View, network: RoadNetwork) -> None:
@@ -349,9 +407,9 @@ def _key_tick(recording: Recording, beats: Sequence[Beat]) -> int:
 
 def _draw_others(axes: Any, view: View, recording: Recording, beats: Sequence[Beat], shown: slice, key: int) -> None:
     labels: list[tuple[np.ndarray, str, str]] = []
+    boxes: list[np.ndarray] = []
     named: set[str] = set()
-    end = max([beat.tick for beat in beats], default=recording.num_ticks)
-    start = trigger_tick(recording)
+    start, end = trigger_tick(recording), shown.stop
     for i, card in enumerate(recording.actors):
         rows = recording.rows_of(i)
         color = ROLE_COLORS.get(card.role, "#9aa1aa")
@@ -374,26 +432,27 @@ def _draw_others(axes: Any, view: View, recording: Recording, beats: Sequence[Be
             spot = line[k]
             if last is not None and np.hypot(*(spot - last)) < MOVED:
                 continue
-            box = view.box(rows["x"][k], rows["y"][k], rows["yaw"][k], blueprint.half_length, blueprint.half_width)
+            half = (blueprint.half_length, blueprint.half_width)
+            if blueprint.kind == Kind.PROP:
+                half = (max(half[0], MIN_PROP), max(half[1], MIN_PROP))
+            box = view.box(rows["x"][k], rows["y"][k], rows["yaw"][k], *half)
             if not _inside(axes, box):
                 continue
             last = spot
             solid = not (staged and moves) or abs(tick - key) <= 1
             _draw_actor(axes, box, spot, blueprint.kind, color, faded=not solid, above=staged)
-            if number and moves:
+            if staged or card.role == "flow":
+                boxes.append(box)
+            alone = all(np.hypot(*(spot - at)) > 4.0 for at, text, _ in labels if text == str(number))
+            if number and moves and alone:
                 labels.append((spot, str(number), color))
         name = card.member if card.role in ("scenario", "flow") else ""
-        if name and last is not None and name not in named and not _is_one_of_many(name, named):
-            named.add(name)
-            text = f"flow '{name}'" if card.role == "flow" else name
+        stem = name.rstrip("0123456789 ")
+        if stem and last is not None and stem not in named:
+            named.add(stem)
+            text = f"flow '{name}'" if card.role == "flow" else stem
             labels.append((last, text, color))
-    _place_labels(axes, labels, view, recording, shown)
-
-
-def _is_one_of_many(name: str, named: set[str]) -> bool:
-    """Cone 2 where cone 1 has been named."""
-    stem = name.rstrip("0123456789 ")
-    return stem != name and any(other.rstrip("0123456789 ") == stem for other in named)
+    _place_labels(axes, labels, view, recording, shown, beats, boxes)
 
 
 def _draw_actor(
@@ -421,40 +480,48 @@ def _draw_actor(
 
 
 def _place_labels(
-    axes: Any, labels: Sequence[tuple[np.ndarray, str, str]], view: View, recording: Recording, shown: slice
+    axes: Any,
+    labels: Sequence[tuple[np.ndarray, str, str]],
+    view: View,
+    recording: Recording,
+    shown: slice,
+    beats: Sequence[Beat],
+    boxes: Sequence[np.ndarray],
 ) -> None:
-    """Write names beside their actors, away from the ego's way, where they cover no other name."""
+    """Write names beside their actors, away from the ego's way, where they cover no other name and no ego."""
     metre = _metre(axes)
-    way = view(recording.ego["x"][shown], recording.ego["y"][shown])
-    taken: list[tuple[float, float, float, float]] = []
+    ego = view(recording.ego["x"], recording.ego["y"])
+    way = ego[shown]
+    egos = [ego[beat.tick] for beat in beats]
+    taken = [(spot[0] - 2.6, spot[1] - 2.0, spot[0] + 2.6, spot[1] + 2.0) for spot in egos]
+    taken += [(*(box.min(axis=0)), *(box.max(axis=0))) for box in boxes]
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    for spot, text, color in labels:
-        half = (0.5 * len(text) * 4.3 + 2) / metre
-        tall = 4.4 / metre
-        nearest = way[np.argmin(np.hypot(*(way - spot).T))]
-        side = 1.0 if spot[1] >= nearest[1] else -1.0
+    for spot, text, color in sorted(labels, key=lambda label: -len(label[1])):
+        half = (0.5 * len(text) * 4.4 + 1.5) / metre
+        tall = 4.6 / metre
         best: tuple[float, np.ndarray] | None = None
-        for k in range(1, 9):
-            for sign in (side, -side):
-                for shift in (0.0, half, -half):
-                    at = spot + np.array([shift, sign * (2.2 + 1.0 * k)])
-                    box = (at[0] - half, at[1] - tall, at[0] + half, at[1] + tall)
-                    clear = not any(_overlap(box, other) for other in taken)
-                    inside = box[0] > left and box[2] < right and box[1] > bottom and box[3] < top
-                    if not clear or not inside:
-                        continue
-                    gap = np.abs(way - at) - np.array([half, tall])
-                    on_way = bool((gap.max(axis=1) < 1.0).any())
-                    cost = k + 4.0 * on_way + 0.5 * (sign != side) + 0.3 * (shift != 0.0)
-                    if best is None or cost < best[0]:
-                        best = (cost, at)
+        for reach in (1.9, 3.0, 4.5, 6.5, 9.0, 12.0):
+            for angle in np.radians((90, 270, 60, 120, 240, 300, 0, 180, 30, 150, 210, 330)):
+                aim = np.array([math.cos(angle), math.sin(angle)])
+                at = spot + aim * (np.array([half, tall]) * np.abs(aim) + reach)
+                box = (at[0] - half, at[1] - tall, at[0] + half, at[1] + tall)
+                inside = box[0] > left and box[2] < right and box[1] > bottom and box[3] < top
+                if not inside or any(_overlap(box, other) for other in taken):
+                    continue
+                on_way = bool((np.abs(way - at) < np.array([half, tall]) + 1.2).all(axis=1).any())
+                cost = reach + 5.0 * on_way + 0.6 * abs(aim[0])
+                if best is None or cost < best[0]:
+                    best = (cost, at)
         if best is None:
             continue
         at = best[1]
         taken.append((at[0] - half, at[1] - tall, at[0] + half, at[1] + tall))
-        if np.hypot(*(at - spot)) > 4.5 and len(text) > 1:
-            axes.plot(*np.stack([spot, at]).T, color=color, linewidth=0.6, alpha=0.7, zorder=8)
-        written = axes.text(*at, text, color=color, size=7.2, ha="center", va="center", zorder=11, weight="bold")
+        end = np.clip(spot, [at[0] - half, at[1] - tall], [at[0] + half, at[1] + tall])
+        if np.hypot(*(end - spot)) > 3.4:
+            axes.plot(*np.stack([spot, end]).T, color=color, linewidth=0.6, alpha=0.7, zorder=8)
+        written = axes.text(
+            *at, text, color=color, size=7.2, ha="center", va="center_baseline", zorder=11, weight="bold"
+        )
         written.set_path_effects([patheffects.withStroke(linewidth=2.2, foreground=PAPER)])
 
 
@@ -494,15 +561,15 @@ def _draw_ego(axes: Any, view: View, recording: Recording, beats: Sequence[Beat]
 
 
 def _draw_trigger(axes: Any, view: View, recording: Recording) -> None:
-    """A line across the lane at the trigger point, and a star at its right end."""
+    """A line across the lane at the trigger point, and a star at its left end."""
     for scenario in recording.scenarios:
         yaw = math.radians(scenario.yaw)
         right = np.array([-math.sin(yaw), math.cos(yaw)])
-        ends = np.array([scenario.x, scenario.y]) + right * np.array([[-2.6], [4.4]])
+        ends = np.array([scenario.x, scenario.y]) + right * np.array([[-3.4], [2.2]])
         line = view(ends[:, 0], ends[:, 1])
         if _inside(axes, line):
             axes.plot(*line.T, color=STAR, linewidth=1.4, zorder=5.8)
-            axes.plot(*line[1], marker="*", markersize=11, color=STAR, markeredgecolor=INK, markeredgewidth=0.7,
+            axes.plot(*line[0], marker="*", markersize=11, color=STAR, markeredgecolor=INK, markeredgewidth=0.7,
                       linestyle="none", zorder=9)  # fmt: skip
 
 
@@ -524,7 +591,7 @@ def _draw_scale(axes: Any) -> None:
     label.set_path_effects([patheffects.withStroke(linewidth=2.2, foreground=PAPER)])
 
 
-def _draw_legend(axes: Any, recording: Recording, figure: Figure, paint: LineCollection) -> None:
+def _draw_legend(figure: Figure, recording: Recording, paint: LineCollection, y: float) -> None:
     from matplotlib.lines import Line2D
 
     def square(color: str, label: str) -> Line2D:
@@ -539,7 +606,7 @@ def _draw_legend(axes: Any, recording: Recording, figure: Figure, paint: LineCol
     )
     height = figure.get_figheight()
     legend = figure.legend(
-        handles=handles, loc="center right", bbox_to_anchor=(0.83, 1 - 0.24 / height), ncols=len(handles), frameon=False,
+        handles=handles, loc="center left", bbox_to_anchor=(0.008, y), ncols=len(handles), frameon=False,
         fontsize=7.6, handletextpad=0.1, columnspacing=0.9, labelcolor=INK,
     )  # fmt: skip
     legend.set_zorder(30)
@@ -566,8 +633,9 @@ def _draw_speed(chart: Any, recording: Recording, beats: Sequence[Beat]) -> None
     for number, beat in enumerate(beats, 1):
         at = beat.tick * TICK_SECONDS
         chart.axvline(at, color=FAINT, linewidth=0.7, linestyle=(0, (2, 2)))
-        chart.text(at, top * 0.93, str(number), size=6.3, color="white", weight="bold", ha="center", va="center",
-                   bbox={"boxstyle": "round,pad=0.2", "facecolor": EGO_COLOR, "edgecolor": "white", "linewidth": 0.5})  # fmt: skip
+        badge = {"boxstyle": "round,pad=0.2", "facecolor": EGO_COLOR, "edgecolor": "white", "linewidth": 0.5}
+        place = {"ha": "center", "va": "center"}
+        chart.text(at, top * 0.93, str(number), size=6.3, color="white", weight="bold", bbox=badge, **place)
     chart.locator_params(axis="x", integer=True)
     chart.set_xlabel("time, s", size=7.5, color=INK, labelpad=1)
     chart.set_ylabel("ego speed, km/h", size=7.5, color=INK, labelpad=2)

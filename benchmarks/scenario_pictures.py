@@ -73,11 +73,11 @@ def write_index(folder: Path, types: dict[str, ScenarioType]) -> Path:
     lines = [
         "# The scenario types, pictured",
         "",
-        "Each figure is one drive of the built-in expert on MiniTown, seen from above and turned so that the ego comes",
-        "from the left. The way of the ego is coloured by its speed. Numbers mark the decisive moments: where the ego was,",
-        "where the scenario's actors were (paler at the other moments), and what happened. Traffic stands where it was at",
-        "the first moment after the trigger; bars before a junction show its lights then. The shaded part of the speed",
-        "chart is the time from the trigger to the end of the scenario.",
+        "Each figure is one drive of the built-in expert on MiniTown, seen from above and turned so that the ego",
+        "comes from the left. The way of the ego is coloured by its speed. Numbers mark the decisive moments: where",
+        "the ego was, where the scenario's actors were (paler at the other moments), and what happened. Traffic",
+        "stands where it was at the first moment after the trigger; bars before a junction show its lights then. The",
+        "shaded part of the speed chart is the time from the trigger to the end of the scenario.",
         "",
         "Made by `python -m benchmarks.scenario_pictures` ([how scenarios are written](../scenarios.md)).",
         "",
@@ -100,7 +100,9 @@ def draw_types(names: Sequence[str], out: Path) -> None:
     total = 0
     for name in names:
         result, recording = best_drive(network, name)
-        size = save_figure(story_figure(recording, network, strips, types[name].summary), out / f"{name}.png")
+        size = save_figure(
+            story_figure(recording, network, strips, types[name].summary.replace("`", "")), out / f"{name}.png"
+        )
         total += size
         scored = f"{result.status}, DS {result.score_composed:.0f}"
         print(f"{name:40s} {size / 1000:6.0f} kB  {scored}  {'; '.join(result.notes)}", flush=True)

@@ -80,7 +80,8 @@ class Recorder:
         names = [scenario.name for scenario in scenarios]
         geometry = prepared.geometry
         every = max(round(LINE_PITCH / geometry.path_step), 1)
-        path = np.append(np.arange(0, int(geometry.path_end / geometry.path_step), every), -1)
+        end = min(round(geometry.path_end / geometry.path_step), len(geometry.path_x) - 1)
+        path = np.unique(np.append(np.arange(0, end, every), end))
         return Recording(
             header=header,
             actors=tuple(_card(witness, actor, names) for actor in ids),

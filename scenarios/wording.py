@@ -5,6 +5,7 @@ Words of an installed package that are not known here go by their name.
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -182,7 +183,10 @@ def _pace(speed: Speed) -> str:
 
 
 def _names(names: tuple[str, ...]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
+    """Names in quotes; "'cone 1' to 'cone 7'" where several differ by their number only."""
+    groups = [list(group) for _, group in itertools.groupby(names, key=lambda name: name.rstrip("0123456789"))]
+    told = [group if len(group) < 3 else [f"{group[0]}' to '{group[-1]}"] for group in groups]
+    return ", ".join(f"'{name}'" for group in told for name in group)
 
 
 def _up_to(metres: float) -> str:
@@ -273,7 +277,7 @@ _SAYINGS: Mapping[type, Callable[[Any, Namer], str]] = {
     DisturbControl: lambda w, at: (
         "the ego's control is disturbed"
         if any((w.throttle, w.throttle_deviation, w.steer, w.steer_deviation))
-        else "the ego's control is as it should be"
+        else "the ego's control is its own again"
     ),
     PlaceEgo: lambda w, at: f"the ego is put at {at(w.place)}",
     End: lambda w, at: "the scenario ends",
