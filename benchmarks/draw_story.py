@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from leaderboard_adapters.recordings import ActorCard, Recording
+from leaderboard_adapters.recordings import ActorCard, Recording, ScenarioCard
 from leaderboard_adapters.story import Happening, Moment
 from simulator.blueprints import BLUEPRINTS, EGO_BLUEPRINT, Kind
 from simulator.roads.network import RoadNetwork
@@ -65,9 +65,12 @@ LIGHT_COLORS = {
 BLUEPRINT_OF = {blueprint.id: blueprint for blueprint in BLUEPRINTS}
 MERGE_TICKS = 8  # moments this near to each other are told as one
 MAX_BEATS = 6
+CLOSE_AFTER_TICKS = 30  # after the trigger, from when on the closest approach is looked for
+CLOSE_METRES = 30.0
 MOVED = 2.0  # m that an actor has to go between two moments to be drawn at both
 JUNCTION_GAP = 7.0  # m between lanes of a junction that are asphalt as well
 CELL = 0.15  # m
+STAR_METRES = 3.4  # left of the lane centre
 MIN_PROP = 0.45  # m, half size that small props are drawn with
 MAX_LENGTH = 170.0  # m of the ego's way that are shown
 
@@ -129,7 +132,8 @@ def beats_of(recording: Recording) -> list[Beat]:
     if closest is not None:
         near = [i for i, beat in enumerate(beats) if abs(closest.tick - beat.tick) <= MERGE_TICKS]
         if near:
-            beats[near[0]] = replace(beats[near[0]], text=f"{beats[near[0]].text}; {closest.text}")
+            told = beats[near[0]]
+            beats[near[0]] = replace(told, text=f"{told.text}; {closest.text}", weight=max(told.weight, closest.weight))
         else:
             beats.append(closest)
     beats.sort(key=lambda beat: beat.tick)
@@ -183,21 +187,27 @@ def _because(clause: str) -> str:
 
 def _closest(recording: Recording) -> Beat | None:
     """When the ego was nearest to the scenario's actors, after the trigger."""
-    best: tuple[float, int, ActorCard] | None = None
-    start = trigger_tick(recording)
+    best: tuple[bool, float, int, ActorCard] | None = None
+    start = trigger_tick(recording) + CLOSE_AFTER_TICKS
     for i, card in enumerate(recording.actors):
         if card.role not in ("scenario", "flow") or BLUEPRINT_OF[card.blueprint].kind == Kind.PROP:
             continue
         rows = recording.rows_of(i)
         ticks = rows["tick"]
-        metres = np.hypot(rows["x"] - recording.ego["x"][ticks], rows["y"] - recording.ego["y"][ticks])
-        metres = np.where(ticks >= start, metres, np.inf)
-        k = int(np.argmin(metres)) if len(metres) else -1
-        if k >= 0 and (best is None or metres[k] < best[0]) and np.isfinite(metres[k]):
-            best = (float(metres[k]), int(ticks[k]), card)
-    if best is None or best[0] > 30.0:
+        metres: Any = np.hypot(rows["x"] - recording.ego["x"][ticks], rows["y"] - recording.ego["y"][ticks])
+        lowest = np.zeros(len(metres), bool)  # comes nearer, then goes
+        lowest[1:-1] = (metres[1:-1] < metres[:-2]) & (metres[1:-1] <= metres[2:]) & (ticks[1:-1] >= start)
+        if not lowest.any():
+            continue
+        k = int(np.argmin(np.where(lowest, metres, np.inf)))
+        if metres[k] > CLOSE_METRES:
+            continue
+        stands = float(max(np.ptp(rows["x"]), np.ptp(rows["y"]))) < MOVED  # who moves is of more interest
+        found = (stands, float(metres[k]), int(ticks[k]), card)
+        best = found if best is None else min(best, found)
+    if best is None:
         return None
-    metres, tick, card = best
+    _, metres, tick, card = best
     name = f"flow '{card.member}'" if card.role == "flow" else f"'{card.member}'"
     return Beat(tick, f"closest to {name}: {metres:.1f} m between centres", 4)
 
@@ -443,6 +453,9 @@ def _draw_others(axes: Any, view: View, recording: Recording, beats: Sequence[Be
             _draw_actor(axes, box, spot, blueprint.kind, color, faded=not solid, above=staged)
             if staged or card.role == "flow":
                 boxes.append(box)
+            door = int(rows["door"][during].max(initial=0))
+            if door:
+                _draw_door(axes, box, door - 1, color)
             alone = all(np.hypot(*(spot - at)) > 4.0 for at, text, _ in labels if text == str(number))
             if number and moves and alone:
                 labels.append((spot, str(number), color))
@@ -479,6 +492,17 @@ def _draw_actor(
             )
 
 
+def _draw_door(axes: Any, box: np.ndarray, door: int, color: str) -> None:
+    """An open door: CARLA counts front left, front right, rear left, rear right; `box` begins at the front right."""
+    right_front, left_front = box[0], box[1]
+    along = (box[2] - left_front) * (0.42 if door < 2 else 0.68)
+    aside = (left_front - right_front) * (1.0 if door % 2 == 0 else -1.0)
+    hinge = (left_front if door % 2 == 0 else right_front) + along * 0.7
+    line = np.stack([hinge, hinge + aside * 0.45 + along * 0.3])
+    axes.plot(*line.T, color="white", linewidth=4.2, zorder=7.1, solid_capstyle="round")
+    axes.plot(*line.T, color=color, linewidth=2.6, zorder=7.2, solid_capstyle="round")
+
+
 def _place_labels(
     axes: Any,
     labels: Sequence[tuple[np.ndarray, str, str]],
@@ -494,6 +518,8 @@ def _place_labels(
     way = ego[shown]
     egos = [ego[beat.tick] for beat in beats]
     taken = [(spot[0] - 2.6, spot[1] - 2.0, spot[0] + 2.6, spot[1] + 2.0) for spot in egos]
+    stars = [_star(view, scenario) for scenario in recording.scenarios]
+    taken += [(x - 1.5, y - 1.5, x + 1.5, y + 1.5) for x, y in stars]
     taken += [(*(box.min(axis=0)), *(box.max(axis=0))) for box in boxes]
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     for spot, text, color in sorted(labels, key=lambda label: -len(label[1])):
@@ -560,17 +586,23 @@ def _draw_ego(axes: Any, view: View, recording: Recording, beats: Sequence[Beat]
     return paint
 
 
+def _star(view: View, scenario: ScenarioCard) -> np.ndarray:
+    """Where the star of a trigger stands: left of its lane."""
+    yaw = math.radians(scenario.yaw)
+    return view(scenario.x + STAR_METRES * math.sin(yaw), scenario.y - STAR_METRES * math.cos(yaw))
+
+
 def _draw_trigger(axes: Any, view: View, recording: Recording) -> None:
     """A line across the lane at the trigger point, and a star at its left end."""
     for scenario in recording.scenarios:
         yaw = math.radians(scenario.yaw)
         right = np.array([-math.sin(yaw), math.cos(yaw)])
-        ends = np.array([scenario.x, scenario.y]) + right * np.array([[-3.4], [2.2]])
+        ends = np.array([scenario.x, scenario.y]) + right * np.array([[-STAR_METRES], [2.2]])
         line = view(ends[:, 0], ends[:, 1])
         if _inside(axes, line):
             axes.plot(*line.T, color=STAR, linewidth=1.4, zorder=5.8)
-            axes.plot(*line[0], marker="*", markersize=11, color=STAR, markeredgecolor=INK, markeredgewidth=0.7,
-                      linestyle="none", zorder=9)  # fmt: skip
+            look = {"color": STAR, "markeredgecolor": INK, "markeredgewidth": 0.7, "linestyle": "none"}
+            axes.plot(*_star(view, scenario), marker="*", markersize=11, zorder=9, **look)
 
 
 def _draw_scale(axes: Any) -> None:

@@ -215,6 +215,11 @@ def _stands(word: Stands, at: Namer) -> str:
     return f"'{word.member}' has come to its end{late}"
 
 
+def _held(word: HoldLights, at: Namer) -> str:
+    others = dict.fromkeys(state.name.lower() for _, state in word.lights if state != word.others)
+    return f"lights of the junction are held {word.others.name.lower()}" + "".join(f", one {name}" for name in others)
+
+
 def _switch(on: bool) -> str:
     return "on" if on else "off"
 
@@ -245,10 +250,7 @@ _SAYINGS: Mapping[type, Callable[[Any, Namer], str]] = {
     OpenDoor: lambda w, at: f"'{w.member}' opens its {_DOORS[w.door]} door",
     StartFlow: lambda w, at: f"flow '{w.flow}' begins",
     EndFlow: lambda w, at: f"flow '{w.flow}' ends",
-    HoldLights: lambda w, at: (
-        f"lights of the junction are held {w.others.name.lower()}"
-        + "".join(f", one {state.name.lower()}" for _, state in w.lights[-1:])
-    ),
+    HoldLights: _held,
     ReleaseLights: lambda w, at: "lights of the junction run on",
     LeaveSpaceInFront: lambda w, at: f"traffic ahead leaves {w.metres:.3g} m free",
     CloseLanes: lambda w, at: "traffic leaves " + (f"{len(w.lanes)} lanes" if len(w.lanes) != 1 else "a lane"),
