@@ -18,6 +18,7 @@ from leaderboard_adapters.recordings import (
     Recording,
     ScenarioCard,
     Table,
+    as_table,
 )
 from leaderboard_adapters.story import Moment
 from simulator.blueprints import BLUEPRINTS
@@ -88,7 +89,7 @@ class Recorder:
             scenarios=scenarios,
             timeline=tuple(timeline),
             ego=ego,
-            frames=_columns(FRAME_COLUMNS, frames),
+            frames=as_table(FRAME_COLUMNS, frames),
             actor_rows=rows,
             lights=self._light_changes(ego),
             path={axis: getattr(geometry, f"path_{axis}")[path] for axis in "xyz"},
@@ -109,7 +110,7 @@ class Recorder:
     def _ego(self) -> Table:
         log = self._batch.log[self._index, : int(self._tick_view[0])]
         columns = [LOG_COLUMNS.index(name) for name in EGO_COLUMNS]
-        table = _columns(EGO_COLUMNS, np.vstack([self._start, log[:, columns]]))
+        table = as_table(EGO_COLUMNS, np.vstack([self._start, log[:, columns]]))
         table["yaw"] = np.unwrap(table["yaw"])
         return table
 
@@ -141,11 +142,7 @@ class Recorder:
         for tick, states in self._lights:
             changes += [(tick, light, int(states[light])) for light in np.flatnonzero(near & (states != before))]
             before = states
-        return _columns(LIGHT_COLUMNS, np.array(changes, np.int64).reshape(-1, len(LIGHT_COLUMNS)))
-
-
-def _columns(names: Mapping[str, float], rows: np.ndarray) -> Table:
-    return {name: rows[:, i] for i, name in enumerate(names)}
+        return as_table(LIGHT_COLUMNS, np.array(changes, np.int64).reshape(-1, len(LIGHT_COLUMNS)))
 
 
 def _card(witness: Witness, actor: int, scenarios: Sequence[str]) -> ActorCard:

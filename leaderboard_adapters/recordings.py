@@ -197,6 +197,11 @@ class Recording:
         return dict(zip(WEATHER_FIELDS, self.weather[k].tolist())) if k >= 0 else {}
 
 
+def as_table(columns: Mapping[str, float], rows: np.ndarray) -> Table:
+    """A table of `rows` [n, columns]; columns that count something are int64, the others float64."""
+    return {name: rows[:, i].astype(np.int64 if name in _WHOLE else np.float64) for i, name in enumerate(columns)}
+
+
 def write_recording(path: str | os.PathLike[str], recording: Recording) -> None:
     """Write a recording whole or not at all.
 
