@@ -26,14 +26,14 @@ from agents.base import Agent
 from agents.expert_forecast import find_near, forecast_near
 from agents.expert_gaps import rush, take_gap
 from agents.expert_make_way import make_way
-from agents.expert_memory import LONG_STEPS, STEPS, empty_memory, new_sheet
+from agents.expert_memory import LONG_STEPS, PASS, STEPS, empty_memory, new_sheet
 from agents.expert_nudge import nudge
 from agents.expert_passing import pass_obstacles, watch_standing
 from agents.expert_path import line_curvature, offset_at, path_pose, place_on_path, prepare_coarse
 from agents.expert_pull_out import pull_out
 from agents.expert_rules import find_halts
 from agents.expert_space import lay_out
-from agents.expert_speed import safe_acceleration, set_caps, smooth, wanted_acceleration
+from agents.expert_speed import MAX_ACCELERATION, PASS_ACCELERATION, safe_acceleration, set_caps, smooth, wanted_acceleration
 from agents.path_control import pedals, steer_on_line
 from envs.world import WorldBatch
 from simulator.array_bundle import ArrayBundle
@@ -69,7 +69,8 @@ def drive(w, e, net, routes, sheet, wrong_way_ok, control):  # type: ignore[no-u
     if e.rushing == 1:
         chosen = rush(w, sheet)
     else:
-        chosen = safe_acceleration(sheet, w.path_s, speed, min(wanted, wanted_acceleration(w, e, sheet)))
+        tail = PASS_ACCELERATION if e.manoeuvre == PASS else MAX_ACCELERATION
+        chosen = safe_acceleration(sheet, w.path_s, speed, min(wanted, wanted_acceleration(w, e, sheet)), tail)
     acceleration = smooth(w, e, chosen)
     throttle, brake = pedals(speed, acceleration)
     if speed < 0.3 and acceleration < 0.05:

@@ -240,7 +240,8 @@ def go_on_passing(w, e, sheet, blocked):  # type: ignore[no-untyped-def]
         e.manoeuvre = KEEP_LANE
         e.num_knots = 0
         return
-    if e.still > 3.0:  # stuck: hold this place beside the path, and plan afresh from it
+    halted = w.speed[EGO] < 0.1 and e.num_knots == 4 and w.path_s < e.knot_s[1]
+    if halted or e.still > 3.0:  # hold this place beside the path, and plan afresh from it
         now, slope, second = profile_now(e, w.path_s)
         glide_to(w, e, now, 6.0)
         e.manoeuvre = KEEP_LANE
@@ -267,9 +268,9 @@ def pass_obstacles(w, e, net, routes, sheet, wrong_way_ok):  # type: ignore[no-u
         if abs(now - e.wait_offset) > BEGUN:
             go_on_passing(w, e, sheet, blocked)
             return False
-        room = cluster[0] - w.half_length[EGO] - w.path_s
-        if blocked and e.num_knots == 4 and w.speed[EGO] > 0.5 and room < ROOM_TO_TURN_OUT + 1.0:
-            k, end, left = roll(sheet, w.path_s, w.speed[EGO], 1.0, PASS_ACCELERATION, True, STEPS)
+        if blocked and e.num_knots == 4:  # it has been found good: kept up as long as it meets nobody
+            most = PASS_ACCELERATION if e.blocked < HURRY_AFTER else HURRY_ACCELERATION
+            k, end, left = roll(sheet, w.path_s, w.speed[EGO], 1.0, most, True, STEPS)
             if k == STEPS:
                 return False
     if not blocked:
@@ -309,6 +310,8 @@ def pass_obstacles(w, e, net, routes, sheet, wrong_way_ok):  # type: ignore[no-u
     if lane >= 0:
         e.wait_offset = aside * max(0.5 * net.point_width[net.lane_first[lane]] - w.half_width[EGO] - 0.1, 0.0)
     room = cluster[0] - w.half_length[EGO] - ROOM_TO_TURN_OUT - w.path_s
+    if room < 1.0 and w.speed[EGO] < 0.2:  # no creeping: the room is needed to turn out
+        sheet.stop[0] = min(sheet.stop[0], w.path_s)
     if room > 6.0 and room < 30.0 and (e.num_knots != 2 or abs(e.knot_d[1] - e.wait_offset) > 0.1):
         glide_to(w, e, e.wait_offset, room)
     elif e.num_knots == 4:

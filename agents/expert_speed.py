@@ -159,10 +159,13 @@ def roll(sheet, s, speed, first, tail, drive_on, steps):  # type: ignore[no-unty
 
 
 @kernel
-def is_safe(sheet, s, speed, first, drive_on, brake):  # type: ignore[no-untyped-def]
-    """True when, after one step with `first`, braking with `brake` meets nobody; or, with `drive_on`, driving on."""
+def is_safe(sheet, s, speed, first, drive_on, tail, brake):  # type: ignore[no-untyped-def]
+    """True when, after one step with `first`, braking with `brake` meets nobody; or, with `drive_on`, driving on.
+
+    Driving on, the ego accelerates by at most `tail`.
+    """
     if drive_on:
-        k, end, left = roll(sheet, s, speed, first, MAX_ACCELERATION, True, STEPS)
+        k, end, left = roll(sheet, s, speed, first, tail, True, STEPS)
         if k == STEPS:
             return True
     k, end, left = roll(sheet, s, speed, first, -brake, False, STEPS)
@@ -170,9 +173,9 @@ def is_safe(sheet, s, speed, first, drive_on, brake):  # type: ignore[no-untyped
 
 
 @kernel
-def safe_acceleration(sheet, s, speed, wanted):  # type: ignore[no-untyped-def]
-    """The highest acceleration up to `wanted` after which a safe way is left, m/s2."""
-    if is_safe(sheet, s, speed, wanted, True, GENTLE_BRAKE):
+def safe_acceleration(sheet, s, speed, wanted, tail):  # type: ignore[no-untyped-def]
+    """The highest acceleration up to `wanted` after which a safe way is left, m/s2; `tail` as in `is_safe`."""
+    if is_safe(sheet, s, speed, wanted, True, tail, GENTLE_BRAKE):
         return wanted
     for harshness in range(3):
         brake = GENTLE_BRAKE if harshness == 0 else FIRM_BRAKE if harshness == 1 else HARDEST_BRAKE
@@ -180,10 +183,10 @@ def safe_acceleration(sheet, s, speed, wanted):  # type: ignore[no-untyped-def]
         trial = wanted if harshness > 0 else wanted - 0.8
         while upper > -brake:
             trial = max(trial, -brake)
-            if is_safe(sheet, s, speed, trial, harshness == 0, brake):
+            if is_safe(sheet, s, speed, trial, harshness == 0, tail, brake):
                 for _ in range(3):  # between the last unsafe and the first safe one
                     middle = 0.5 * (trial + upper)
-                    if is_safe(sheet, s, speed, middle, harshness == 0, brake):
+                    if is_safe(sheet, s, speed, middle, harshness == 0, tail, brake):
                         trial = middle
                     else:
                         upper = middle
