@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import carla
+import numpy as np
 
-from benchmarks.draw_story import save_figure, story_figure
+from benchmarks.draw_story import MOVED, save_figure, story_figure
 from benchmarks.draw_town import lane_strips
 from evaluation.drive import drive_route
 from evaluation.tasks import plan_run
@@ -62,9 +63,11 @@ def best_drive(network: RoadNetwork, kind: str) -> tuple[RouteResult, Recording]
 
 
 def _merit(result: RouteResult, recording: Recording) -> tuple[float, ...]:
-    """Best: triggered, successful, its actors all there, short in time."""
+    """Best: triggered, successful, with actors that get going, short in time."""
     triggered = any(moment.kind == Happening.TRIGGER for moment in recording.timeline)
-    return float(triggered), float(result.success), result.score_composed, -float(result.num_ticks)
+    cast = (recording.rows_of(i) for i, card in enumerate(recording.actors) if card.role == "scenario")
+    moved = sum(max(float(np.ptp(rows["x"])), float(np.ptp(rows["y"]))) > MOVED for rows in cast)
+    return float(triggered), float(result.success), result.score_composed, float(moved), -float(result.num_ticks)
 
 
 def write_index(folder: Path, types: dict[str, ScenarioType]) -> Path:
