@@ -111,8 +111,8 @@ class WorldBatch:
     Attributes:
         worlds: WORLD[B], directors: DIRECTOR[B], criteria: CRITERIA[B], switches: SWITCHES[B]: the whole state.
         routes: the compiled routes that the worlds choose from.
-        log: float64[B, T, 12] motion and controls of the ego per tick (`LOG_COLUMNS`), or T = 0 without logging. Not part of a
-        snapshot.
+        log: float64[B, T, 12] motion and controls of the ego per tick (`LOG_COLUMNS`), or T = 0 without logging. Not
+        part of a snapshot.
     """
 
     def __init__(self, routes: RouteBatch, num_worlds: int = 1, *, log: bool = False) -> None:

@@ -161,11 +161,11 @@ def _print_story(console: Console, result: RouteResult, recording: Path | None, 
         for infraction in result.infractions:
             seen.setdefault((infraction.tick, infraction.message), infraction)
         for moment in result.timeline:
-            infraction = seen.get((moment.tick, moment.text)) if moment.kind == Happening.INFRACTION else None
+            booked = seen.get((moment.tick, moment.text)) if moment.kind == Happening.INFRACTION else None
             table.add_row(
                 f"{moment.tick * TICK_SECONDS:.2f} s",
                 f"{moment.speed * _KMH:.0f} km/h",
-                Group(_told(moment), *(_indented(_reasons(infraction, moment)))),
+                Group(_told(moment), *(_indented(_reasons(booked, moment)))),
             )
         console.print(table)
     else:

@@ -163,16 +163,15 @@ class Recording:
         share = min(max((tick - t0) / (t1 - t0), 0.0), 1.0) if t1 > t0 else 0.0
         found = []
         r = self.actor_rows
-        first = {int(r["actor"][i]): i for i in np.flatnonzero(r["frame"] == before)}
-        second = {int(r["actor"][i]): i for i in np.flatnonzero(r["frame"] == after)}
-        for actor in sorted(first.keys() | second.keys()):
-            if actor in first and actor in second:
-                a, b, part = first[actor], second[actor], share
-            elif (actor in first) == (share < 0.5):  # comes or goes between the frames
-                a = b = first.get(actor, second.get(actor, 0))
+        here = np.flatnonzero((r["frame"] == before) | (r["frame"] == after))
+        rows = {(int(r["actor"][i]), int(r["frame"][i])): int(i) for i in here}
+        for actor in sorted({actor for actor, _ in rows}):
+            a, b, part = rows.get((actor, before), -1), rows.get((actor, after), -1), share
+            if a < 0 or b < 0:  # comes or goes between the frames
+                if (a >= 0) != (share < 0.5):
+                    continue
+                a = b = max(a, b)
                 part = 0.0
-            else:
-                continue
             turn = np.angle(np.exp(1j * (r["yaw"][b] - r["yaw"][a])))
             mixed = {name: r[name][a] + part * (r[name][b] - r[name][a]) for name in ("x", "y", "z", "pitch", "speed")}
             found.append(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -216,8 +217,10 @@ def _stands(word: Stands, at: Namer) -> str:
 
 
 def _held(word: HoldLights, at: Namer) -> str:
-    others = dict.fromkeys(state.name.lower() for _, state in word.lights if state != word.others)
-    return f"lights of the junction are held {word.others.name.lower()}" + "".join(f", one {name}" for name in others)
+    others = Counter(state.name.lower() for _, state in word.lights if state != word.others)
+    return f"lights of the junction are held {word.others.name.lower()}" + "".join(
+        f", {count} {name}" for name, count in others.items()
+    )
 
 
 def _switch(on: bool) -> str:

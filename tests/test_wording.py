@@ -64,7 +64,7 @@ def test_every_word_has_a_saying(kind: type) -> None:
         (Raise(("car", "sign")), "'car', 'sign' appear"),
         (Raise(("cone 1", "cone 2", "cone 3", "car")), "'cone 1' to 'cone 3', 'car' appear"),
         (HoldLights(0, LightState.RED, ((3, LightState.RED),)), "lights of the junction are held red"),
-        (HoldLights(0, LightState.RED, ((3, LightState.GREEN),)), "lights of the junction are held red, one green"),
+        (HoldLights(0, LightState.RED, ((3, LightState.GREEN),)), "lights of the junction are held red, 1 green"),
     ],
 )
 def test_what_words_say(word: vocabulary.Word, said: str) -> None:
