@@ -28,12 +28,19 @@ from agents.expert_gaps import rush, take_gap
 from agents.expert_make_way import make_way
 from agents.expert_memory import LONG_STEPS, PASS, STEPS, empty_memory, new_sheet
 from agents.expert_nudge import nudge
-from agents.expert_passing import pass_obstacles, watch_standing
+from agents.expert_passing import find_cluster, pass_obstacles, watch_standing
 from agents.expert_path import line_curvature, offset_at, path_pose, place_on_path, prepare_coarse
 from agents.expert_pull_out import pull_out
 from agents.expert_rules import find_halts
 from agents.expert_space import lay_out
-from agents.expert_speed import MAX_ACCELERATION, PASS_ACCELERATION, safe_acceleration, set_caps, smooth, wanted_acceleration
+from agents.expert_speed import (
+    MAX_ACCELERATION,
+    PASS_ACCELERATION,
+    safe_acceleration,
+    set_caps,
+    smooth,
+    wanted_acceleration,
+)
 from agents.path_control import pedals, steer_on_line
 from envs.world import WorldBatch
 from simulator.array_bundle import ArrayBundle
@@ -57,10 +64,11 @@ def drive(w, e, net, routes, sheet, wrong_way_ok, control):  # type: ignore[no-u
     forecast_near(w, e, net, routes, sheet, LONG_STEPS)
     nudge(w, e, net, routes, sheet)
     watch_standing(w, e)
+    blocked = find_cluster(w, e, sheet, sheet.cluster)
     lay_out(w, e, routes, sheet, False, STEPS)
     find_halts(w, e, net, routes, sheet)
     tried = make_way(w, e, net, routes, sheet)
-    tried = pass_obstacles(w, e, net, routes, sheet, wrong_way_ok) or tried
+    tried = pass_obstacles(w, e, net, routes, sheet, blocked, wrong_way_ok) or tried
     if pull_out(w, e, net, routes, sheet) or tried:
         lay_out(w, e, routes, sheet, False, STEPS)
     set_caps(w, e, net, routes, sheet, False)

@@ -21,7 +21,7 @@ MAX_PATH_LIGHTS = 48
 MAX_BUSY = 24  # blocked stretches of the path in one forecast step
 
 #: Manoeuvres that move the ego off its path.
-KEEP_LANE, PASS, MAKE_WAY, LATE_TURN = 0, 1, 2, 3
+KEEP_LANE, PASS, MAKE_WAY, LATE_TURN, TURN_BACK = 0, 1, 2, 3, 4
 
 #: One record a world; all zero but for -1 ids at the start of an episode (`empty_memory`).
 EXPERT = np.dtype(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from agents.expert_memory import KEEP_LANE, MAX_BUSY, PASS
+from agents.expert_memory import KEEP_LANE, MAX_BUSY, PASS, TURN_BACK
 from agents.expert_path import body_pose, line_at, line_curvature, path_pose
 from simulator.blueprints import Kind
 from simulator.kernel import kernel
@@ -184,12 +184,15 @@ def lay_out(w, e, routes, sheet, trial, steps):  # type: ignore[no-untyped-def]
     committed = not trial and (e.rushing == 1 or e.manoeuvre == PASS)
     if committed:
         slim = 0.4  # a gap that has been taken is given up only for a real conflict
+    turning_back = not trial and e.manoeuvre == TURN_BACK
+    if turning_back:
+        slim = 0.1  # out of the way of those who stand before its nose
     for n in range(sheet.count[0]):
         j = sheet.slot[n]
         moving = sheet.fixed[n] == 0
         tight = is_tight(w, e, j)
         side = side_margin(w, j, sheet.turn[n, 0], moving, tight)
-        if moving or e.still > 25.0:
+        if moving or turning_back or e.still > 25.0:
             side *= slim
         ends = slim * (0.3 if not moving or tight else 0.5 + 0.05 * abs(w.speed[j]))
         sheet.keep[n] = ROOM_TO_TURN_OUT if sheet.obstacle[n] == 3 and e.manoeuvre == KEEP_LANE else 2.0
