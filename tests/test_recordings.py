@@ -165,7 +165,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(stored: Path, monkeypat
         raise OSError(28, "No space left on device")
 
     before = stored.read_bytes()
-    monkeypatch.setattr(np, "savez_compressed", full)
+    monkeypatch.setattr(np.lib.format, "write_array", full)
     with pytest.raises(OSError, match="No space left"):
         write_recording(stored, two_frames())
     assert stored.read_bytes() == before
