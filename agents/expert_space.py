@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from agents.expert_forecast import TRUST_BRAKES_AFTER
 from agents.expert_memory import KEEP_LANE, MAX_BUSY, PASS, TURN_BACK
 from agents.expert_path import body_pose, line_at, line_curvature, path_pose
 from simulator.blueprints import Kind
@@ -274,13 +275,14 @@ def gather(w, e, sheet, steps, exact):  # type: ignore[no-untyped-def]
                     add_busy(sheet, k, sheet.low[n, 0], sheet.high[n, 0], sheet.keep[n], 0.0)
             continue
         tight = is_tight(w, e, sheet.slot[n])
+        reckless = w.driver_flags[sheet.slot[n]] & _IGNORE_VEHICLES != 0
         for k in range(steps):
             facing = math.cos(sheet.turn[n, k])
             before = 0
             after = 1
             if facing < -0.97:
                 before = 1
-                after = 3
+                after = 1 if e.blocked > TRUST_BRAKES_AFTER and not reckless else 3
             elif facing < 0.7:
                 before = 0 if tight else 1
                 after = 1 if tight else 2
