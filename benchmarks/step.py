@@ -82,7 +82,7 @@ def run_part(worlds, directors, criteria, switches, net, routes, scripts, part, 
         for b in range(worlds.shape[0]):
             w = worlds[b]
             if part == 0:
-                decide_all(w, net)
+                decide_all(w, net, routes)
             elif part == 1:
                 move_actors(w, net, routes)
             elif part == 2:

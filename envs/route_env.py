@@ -21,8 +21,8 @@ class RouteEnv(gym.Env[np.ndarray, np.ndarray]):
 
     metadata = {"render_modes": []}  # noqa: RUF012 - Gymnasium's own convention
 
-    def __init__(self, routes: RouteBatch | str | Path = "smoke", *, frame_skip: int = 2, **load: Any) -> None:
-        self._vector = RouteVectorEnv(1, routes, frame_skip=frame_skip, **load)
+    def __init__(self, routes: RouteBatch | str | Path = "smoke", *, frame_skip: int = 2, **options: Any) -> None:
+        self._vector = RouteVectorEnv(1, routes, frame_skip=frame_skip, **options)
         self.observation_space = self._vector.single_observation_space
         self.action_space = self._vector.single_action_space
         self._over = True

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from leaderboard_adapters.abilities import first_junction
-from scenarios.compiler import CompiledScripts, compile_scripts, pack_scripts, staging_notes
+from scenarios.compiler import CompiledScripts, compile_scripts, pack_scripts, staging_notes, used_places
 from scenarios.director_state import Status
 from scenarios.geometry import RouteGeometry, pack_routes, route_geometry
 from scenarios.route import Route
@@ -50,14 +50,17 @@ class PreparedRoute:
         """The route's notes, and what one drive adds to them (`director`: its DIRECTOR record)."""
         return self.notes + staging_notes(self.compiled, director)
 
-    def result_fields(self, director: np.ndarray) -> dict[str, Any]:
-        """What the route, its town and one drive's DIRECTOR record tell of a result: fields of `RouteResult`."""
+    def result_fields(self, director: np.ndarray, world: str = WORLD) -> dict[str, Any]:
+        """What the route, its town and one drive's DIRECTOR record tell of a result: fields of `RouteResult`.
+
+        `world`: name of the world that it was driven in.
+        """
         status = zip(self.compiled.scenarios, director["status"], strict=False)
         crowded_out = tuple(scenario.spec.name for scenario, each in status if each == Status.BLOCKED)
         return {
             "route_length": self.length,
             "weather_id": weather_id(self.route),
-            "world": WORLD,
+            "world": world,
             "first_junction": first_junction(self.trace.in_junction.tolist()),
             "scenarios_missing": self.scenarios_missing + crowded_out,
         }
@@ -121,7 +124,7 @@ def prepare_routes(network: RoadNetwork, routes: Sequence[Route]) -> RouteBatch:
         PreparedRoute(r, t, g, c, tuple(c.notes), _missing(r, c))
         for r, t, g, c in zip(routes, traces, geometries, compiled, strict=True)
     )
-    packed = pack_routes(geometries, routes, network.arrays, tracks)
+    packed = pack_routes(geometries, routes, network.arrays, tracks, [used_places(c) for c in compiled])
     return RouteBatch(network, prepared, bundle(network.arrays), bundle(packed), bundle(scripts))
 
 

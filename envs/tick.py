@@ -9,6 +9,7 @@
 | 5 | lanes, heights, the ego's place on its path | `simulator.tracking` |
 | 6 | traffic lights | `simulator.signals` |
 | 7 | background traffic: plans, wanted speeds, who comes and goes | `simulator.background` |
+| 7a | pedestrians and parked cars, where a world has any | `simulator.ambient` |
 | 8 | weather along the route, and who drives with lights | `leaderboard_adapters.criteria_weather` |
 | 9 | scenarios: triggers, strands, flows, commands to 6 and 7 | `scenarios.director` |
 | 10 | criteria: events, scores, end of the route | `leaderboard_adapters.criteria` |
@@ -22,6 +23,7 @@ from __future__ import annotations
 from leaderboard_adapters.criteria import update_criteria
 from leaderboard_adapters.criteria_weather import update_headlights, update_weather
 from scenarios.director import perturb_control, tick_director
+from simulator.ambient import tick_ambient
 from simulator.background import tick_background
 from simulator.collisions import collide
 from simulator.drivers import decide_all, move_actors
@@ -42,7 +44,7 @@ def tick_traffic(worlds, directors, criteria, controls, net, routes):  # type: i
         w.brake[EGO] = controls[b, 1]
         w.steer[EGO] = controls[b, 2]
         perturb_control(w, directors[b])
-        decide_all(w, net)
+        decide_all(w, net, routes)
         move_actors(w, net, routes)
         collide(w)
         track_actors(w, net)
@@ -51,6 +53,8 @@ def tick_traffic(worlds, directors, criteria, controls, net, routes):  # type: i
         w.tick += 1
         w.time = w.tick * TICK_SECONDS
         tick_background(w, net, routes)
+        if w.pedestrians > 0.0 or w.parked_cars > 0.0:
+            tick_ambient(w, net, routes)
 
 
 @kernel
@@ -68,7 +72,7 @@ def tick_rules(worlds, directors, criteria, switches, net, routes, scripts):  # 
 
 @kernel
 def log_ego(worlds, criteria, log):  # type: ignore[no-untyped-def]
-    """Append the ego's motion to `log`: float64[B, T, 9], row = tick - 1, columns as `envs.world.LOG_COLUMNS`."""
+    """Append the ego's motion to `log`: float64[B, T, 12], row = tick - 1, columns as `envs.world.LOG_COLUMNS`."""
     for b in range(worlds.shape[0]):
         w = worlds[b]
         row = w.tick - 1
@@ -83,3 +87,6 @@ def log_ego(worlds, criteria, log):  # type: ignore[no-untyped-def]
         log[b, row, 6] = w.ay[EGO]
         log[b, row, 7] = w.yaw_rate[EGO]
         log[b, row, 8] = w.pitch[EGO]
+        log[b, row, 9] = w.throttle[EGO]
+        log[b, row, 10] = w.brake[EGO]
+        log[b, row, 11] = w.steer[EGO]

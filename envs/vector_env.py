@@ -19,6 +19,7 @@ from leaderboard_adapters.infractions import build_result
 from leaderboard_adapters.records import RouteResult
 from scenarios.route_file import read_routes
 from scenarios.suites import find_suite
+from simulator.densities import Ambient
 from simulator.errors import RouteFileError
 
 
@@ -58,20 +59,30 @@ class RouteVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012 - Gymnasium's own convention
 
     def __init__(
-        self, num_envs: int = 1, routes: RouteBatch | str | Path = "smoke", *, frame_skip: int = 2, **load: Any
+        self,
+        num_envs: int = 1,
+        routes: RouteBatch | str | Path = "smoke",
+        *,
+        frame_skip: int = 2,
+        pedestrians: float = 0.0,
+        parked_cars: float = 0.0,
+        **load: Any,
     ) -> None:
         """
         Args:
             num_envs: worlds.
             routes: a prepared batch, the name of a suite, or a route file.
             frame_skip: ticks of 0.05 s a step.
+            pedestrians, parked_cars: density of life beside the road, 0..1. Results of different densities are not
+                compared.
             load: `maps`, `town` for `load_routes`.
         """
         if frame_skip < 1:
             raise ValueError(f"frame_skip must be at least 1 tick, got {frame_skip}")
         self.num_envs = num_envs
         self.frame_skip = frame_skip
-        self.batch = WorldBatch(routes if isinstance(routes, RouteBatch) else load_routes(routes, **load), num_envs)
+        batch = routes if isinstance(routes, RouteBatch) else load_routes(routes, **load)
+        self.batch = WorldBatch(batch, num_envs, ambient=Ambient(pedestrians, parked_cars))
         self.single_observation_space = gym.spaces.Box(-np.inf, np.inf, (vector.SIZE,), np.float32)
         self.single_action_space = gym.spaces.Box(-1.0, 1.0, (2,), np.float32)
         self.observation_space = gym.vector.utils.batch_space(self.single_observation_space, num_envs)
@@ -145,7 +156,7 @@ class RouteVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             network=self.batch.routes.network,
             notes=prepared.drive_notes(self.batch.directors[index]),
             seed=int(self.batch.worlds["seed"][index]),
-            **prepared.result_fields(self.batch.directors[index]),
+            **prepared.result_fields(self.batch.directors[index], self.batch.ambient.world),
         )
 
     def snapshot(self, index: int = 0) -> Snapshot:

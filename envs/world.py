@@ -18,15 +18,17 @@ from scenarios.director import reset_director
 from scenarios.director_state import DIRECTOR, empty_directors
 from scenarios.switches import SWITCHES, empty_switches
 from simulator.actors import place_actor
+from simulator.ambient import populate_ambient
 from simulator.background import populate
 from simulator.blueprints import EGO_BLUEPRINT
+from simulator.densities import NO_AMBIENT, Ambient
 from simulator.draws import seed_draws
 from simulator.kernel import kernel
 from simulator.signals import reset_lights, tick_lights
 from simulator.state import EGO, WORLD, Behaviour, Role, empty_worlds
 from simulator.tracking import track_actor, track_ego
 
-LOG_COLUMNS = ("x", "y", "z", "yaw", "speed", "ax", "ay", "yaw_rate", "pitch")
+LOG_COLUMNS = ("x", "y", "z", "yaw", "speed", "ax", "ay", "yaw_rate", "pitch", "throttle", "brake", "steer")
 MAX_LOG_TICKS = 4001  # the leaderboard ends a route after 4000 ticks
 SETTLING_TICKS = 12  # the official loop ticks the world 12 times between the lights' reset and the first agent call
 
@@ -60,8 +62,9 @@ def begin_world(w, net, routes, seed):  # type: ignore[no-untyped-def]
 
 @kernel
 def begin_traffic(w, net, routes):  # type: ignore[no-untyped-def]
-    """Background vehicles of the start; scenarios have been placed before and keep their room."""
+    """Background vehicles and ambient life of the start; scenarios have been placed before and keep their room."""
     populate(w, net, routes)
+    populate_ambient(w, net, routes)
 
 
 class Snapshot(NamedTuple):
@@ -111,11 +114,14 @@ class WorldBatch:
     Attributes:
         worlds: WORLD[B], directors: DIRECTOR[B], criteria: CRITERIA[B], switches: SWITCHES[B]: the whole state.
         routes: the compiled routes that the worlds choose from.
-        log: float64[B, T, 9] motion of the ego per tick (`LOG_COLUMNS`), or T = 0 without logging. Not part of a
-        snapshot.
+        log: float64[B, T, 12] motion and controls of the ego per tick (`LOG_COLUMNS`), or T = 0 without logging. Not
+        part of a snapshot.
+        ambient: what lives beside the road.
     """
 
-    def __init__(self, routes: RouteBatch, num_worlds: int = 1, *, log: bool = False) -> None:
+    def __init__(
+        self, routes: RouteBatch, num_worlds: int = 1, *, log: bool = False, ambient: Ambient = NO_AMBIENT
+    ) -> None:
         self.routes = routes
         self.num_worlds = num_worlds
         self.worlds = empty_worlds(num_worlds)
@@ -125,6 +131,7 @@ class WorldBatch:
         self.criteria["finished"] = RouteEnd.INTERRUPTED  # nothing runs before `reset`
         self.log = np.zeros((num_worlds, MAX_LOG_TICKS if log else 0, len(LOG_COLUMNS)))
         self._log = log
+        self.ambient = ambient
 
     def reset(self, index: int, start: EpisodeStart) -> None:
         """Begin an episode in world `index`.
@@ -139,6 +146,8 @@ class WorldBatch:
         w, d, c, sw = self.worlds[index], self.directors[index], self.criteria[index], self.switches[index]
         w["route"] = start.route
         w["seed"] = start.seed
+        w["pedestrians"] = self.ambient.pedestrians
+        w["parked_cars"] = self.ambient.parked_cars
         begin_world(w, net, routes, start.seed)
         reset_director(w, d, sw, net, routes, scripts)
         begin_traffic(w, net, routes)
@@ -188,7 +197,7 @@ class WorldBatch:
 
     def fork(self, index: int, count: int) -> WorldBatch:
         """A new batch of `count` worlds that all go on from world `index`."""
-        batch = WorldBatch(self.routes, count)
+        batch = WorldBatch(self.routes, count, ambient=self.ambient)
         for records, source in zip(batch.state, self.state, strict=True):
             _bytes(records)[:] = _bytes(source)[index]
         return batch

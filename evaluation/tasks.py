@@ -13,6 +13,7 @@ from scenarios.route_subset import select_routes
 from scenarios.suites import find_suite
 from scenarios.weather import weather_id
 from simulator import WORLD
+from simulator.densities import Ambient
 from simulator.errors import EvaluationError, MissingMapError, ScenarioError
 from simulator.roads.towns import find_town
 
@@ -45,7 +46,10 @@ class RouteTask:
     weather_id: str | None = None
     synthetic: bool = False  # the town is missing and the route is driven on a corridor rebuilt from itself
     world: str = WORLD  # the world to drive in
+    pedestrians: float = 0.0  # density of ambient pedestrians
+    parked_cars: float = 0.0  # share of the parking places that are taken
     metric_info: str = ""  # folder for metric_info.json files, absolute path; none are written without it
+    recordings: str = ""  # folder for recordings, absolute path; none are written without it
 
     @property
     def save_name(self) -> str:
@@ -93,6 +97,8 @@ def plan_run(
     route_ids: str = "",
     maps: Path | None = None,
     missing_maps: str = "error",
+    pedestrians: float = 0.0,
+    parked_cars: float = 0.0,
 ) -> RunPlan:
     """Read the route file, choose its routes, find their towns and lay out the tasks; arguments as in `RunOptions`.
 
@@ -100,12 +106,16 @@ def plan_run(
         RouteFileError: when the file or suite is not there, is malformed, or lacks a chosen route.
         ScenarioError: when a chosen route has a scenario of a type that nobody knows.
         MissingMapError: when towns have no map and `missing_maps` is "error".
-        EvaluationError: when a count makes no sense, the maps folder is not there, or nothing is left to drive.
+        EvaluationError: when a count or density makes no sense, there is no maps folder, or nothing is left to drive.
     """
     if repetitions < 1:
         raise EvaluationError(f"--repetitions {repetitions}: must be at least 1")
     if seed < 0:
         raise EvaluationError(f"--seed {seed}: must not be negative")
+    try:
+        world = Ambient(pedestrians, parked_cars).world
+    except ValueError as error:
+        raise EvaluationError(f"--pedestrians, --parked-cars: {error}") from None
     if maps is not None and not maps.is_dir():
         raise EvaluationError(f"--maps {maps}: no such folder; name one that holds <town>.xodr files")
     route_file = find_suite(routes).resolve()
@@ -140,6 +150,9 @@ def plan_run(
             scenario_type=route.scenario_type,
             weather_id=weather_id(route),
             synthetic=route.town in missing,
+            world=world,
+            pedestrians=pedestrians,
+            parked_cars=parked_cars,
         )
         for route in driven
         for repetition in range(repetitions)

@@ -44,6 +44,17 @@ class CompiledScripts:
     notes: tuple[str, ...] = ()
 
 
+def used_places(scripts: CompiledScripts) -> np.ndarray:
+    """float64[n, 2] x, y of where a route's scenarios put actors, and of every fourth metre that they drive them."""
+    found: list[tuple[float, float]] = []
+    for scenario in scripts.scenarios:
+        found += [(m.place.x, m.place.y) for m in scenario.script.cast]
+        for line in scenario.tracks:
+            stride = max(round(4.0 / line.step), 1)
+            found += [(float(x), float(y)) for x, y in zip(line.x[::stride], line.y[::stride])]
+    return np.array(found, np.float64).reshape(-1, 2)
+
+
 @dataclass
 class _Names:
     """Numbers the members, flows and tracks of one script."""

@@ -16,6 +16,7 @@ _HALF_SIZE = HALF_SIZE
 _FLOW = int(Role.FLOW)
 _TRACK = int(Behaviour.TRACK)
 _RECKLESS = int(DriverFlag.CONSTANT_VELOCITY | DriverFlag.IGNORE_VEHICLES)
+_IMPOSED = int(DriverFlag.CONSTANT_VELOCITY)
 _SPAWN_MARGIN = 0.5  # m kept free around a new vehicle
 
 
@@ -52,13 +53,13 @@ def end_flow(w, d, live, flow):  # type: ignore[no-untyped-def]
 
 @kernel
 def tick_flow(w, d, routes, scripts, live, flow, f):  # type: ignore[no-untyped-def]
-    """Take away vehicles at the sink, add one at the source, and mind the first collision with the ego."""
+    """Take away vehicles at the sink, add one at the source, and mind the first collision."""
     mine = live * MAX_FLOWS + flow
     t = scripts.flow_track[f]
     first = routes.track_first[t]
     end = routes.track_first[t + 1] - 1
     sink_s = (end - first) * routes.track_step[t] - scripts.flow_sink[f]
-    if d.flow_touched[live, flow] == 0 and ego_hits_flow(w, d, mine):
+    if d.flow_touched[live, flow] == 0 and (ego_hits_flow(w, d, mine) or somebody_hits_flow(w, d, mine)):
         d.flow_touched[live, flow] = 1
         for i in range(1, w.num_slots):
             if d.slot_flow[i] == mine:
@@ -89,6 +90,16 @@ def ego_hits_flow(w, d, mine):  # type: ignore[no-untyped-def]
         # a vehicle that has not moved yet has taken the slot of whoever was hit
         hit = hit or (i >= 0 and d.slot_flow[i] == mine and w.travelled[i] > 0.0)
     return hit
+
+
+@kernel
+def somebody_hits_flow(w, d, mine):  # type: ignore[no-untyped-def]
+    """True when a vehicle of a flow no longer has the speed that is imposed on it: it has been in a collision."""
+    for i in range(1, w.num_slots):
+        if d.slot_flow[i] == mine and w.driver_flags[i] & _IMPOSED and w.travelled[i] > 0.0:
+            if abs(w.speed[i] - w.target_speed[i]) > 0.1:
+                return True
+    return False
 
 
 @kernel

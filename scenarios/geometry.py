@@ -14,7 +14,10 @@ from scenarios.weather import BASE_WEATHER, WEATHER_FIELDS, keyframe_weather
 from simulator.roads.network import DRIVING_MASK, RoadArrays
 from simulator.roads.path import RoutePath
 from simulator.roads.planner import TracedRoute
+from simulator.roads.queries import nearest_lane_aligned
 from simulator.route_arrays import RouteArrays
+
+_ON_LANE = 2.0  # m from a lane's centre
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,7 @@ def pack_routes(
     routes: Sequence[Route],
     net: RoadArrays,
     tracks: Sequence[Polyline] = (),
+    rooms: Sequence[np.ndarray] = (),
 ) -> RouteArrays:
     """Pack the routes of a batch, all on one town.
 
@@ -158,6 +162,7 @@ def pack_routes(
         routes: the same routes as read, for their weather.
         net: the town.
         tracks: polylines of all routes, as `pack_scripts` numbers them.
+        rooms: float64[n, 2] a route, places that its scenarios use; none by default.
     """
     crossings = [route_crossings(net, g) for g in geometries]
     flat = [c for of_route in crossings for c in of_route]
@@ -194,6 +199,9 @@ def pack_routes(
         entry_lane=np.array([i for c in flat for i in c.entry_lanes], np.int32),
         exit_first=_offsets(len(c.exit_lanes) for c in flat),
         exit_lane=np.array([i for c in flat for i in c.exit_lanes], np.int32),
+        room_first=_offsets(len(r) for r in rooms) if rooms else np.zeros(len(routes) + 1, np.int32),
+        room_x=_joined([r[:, 0] for r in rooms], np.float64),
+        room_y=_joined([r[:, 1] for r in rooms], np.float64),
         weather_first=_offsets(len(p) for p, _ in weathers),
         weather_percent=_joined([p for p, _ in weathers], np.float64),
         weather_values=np.concatenate([v for _, v in weathers]) if weathers else np.zeros((0, len(WEATHER_FIELDS))),
@@ -202,6 +210,7 @@ def pack_routes(
         track_y=_joined([t.y for t in tracks], np.float64),
         track_z=_joined([t.z for t in tracks], np.float64),
         track_yaw=_joined([t.yaw for t in tracks], np.float64),
+        track_lane=_joined([lanes_along(net, t) for t in tracks], np.int32),
         track_step=np.array([t.step for t in tracks], np.float64),
     )
 
@@ -215,6 +224,12 @@ def _keyframes(route: Route) -> tuple[np.ndarray, np.ndarray]:
     if len(frames) > 1:
         values[:, WEATHER_FIELDS.index("dust_storm")] = 0.0  # the official code drops it when it interpolates
     return np.array([k.route_percentage for k in frames], np.float64), values
+
+
+def lanes_along(net: RoadArrays, line: Polyline) -> np.ndarray:
+    """int32[n]: the lane that each point lies on, -1 where none within 2 m leads the line's way."""
+    found = [nearest_lane_aligned(net, *pose, DRIVING_MASK) for pose in zip(line.x, line.y, line.z, line.yaw)]
+    return np.array([lane if distance < _ON_LANE else -1 for lane, _, _, distance in found], np.int32)
 
 
 def _offsets(lengths: Iterable[int]) -> np.ndarray:

@@ -15,16 +15,28 @@ from simulator.actors import is_free, remove_actor, set_speed, spawn_actor
 from simulator.background_commands import is_closed, same_road_lane
 from simulator.blueprints import HALF_SIZE, TRAFFIC_CARS
 from simulator.draws import choose, uniform
-from simulator.drivers import COMFORT_BRAKE, LOOK_AHEAD, STANDSTILL_GAP, leader_on_plan
+from simulator.drivers import COMFORT_BRAKE, LOOK_AHEAD, STANDSTILL_GAP, curve_speed, leader_on_plan
+from simulator.junctions import exit_is_blocked
 from simulator.kernel import kernel
 from simulator.roads.network import LaneType
 from simulator.roads.queries import advance, lane_pose, lane_width, retreat
-from simulator.state import EGO, MAX_ACTORS, MAX_PLAN, Behaviour, DriverFlag, Role, VehicleLight
+from simulator.state import (
+    EGO,
+    HAZARD,
+    MAX_ACTORS,
+    MAX_PLAN,
+    SLOTS_FOR_SCENARIOS,
+    Behaviour,
+    DriverFlag,
+    Role,
+    VehicleLight,
+)
 from simulator.tracking import set_lane
 
 _CARS = TRAFFIC_CARS
 _SIZE = HALF_SIZE
 _BACKGROUND = int(Role.BACKGROUND)
+_HOLD = int(Behaviour.HOLD)
 _LANES = int(Behaviour.LANES)
 _DRIVING = int(LaneType.DRIVING)
 _NO_LANE_CHANGE = int(DriverFlag.NO_LANE_CHANGE)
@@ -43,7 +55,8 @@ ENTRY_ALIVE = 6
 ENTRY_PROBABILITY = 0.8
 EXIT_START = 30.0  # m behind the exit
 MAX_SPEED = 25.0  # m/s (90 km/h)
-SLOTS_FOR_SCENARIOS = 36  # slots that background traffic leaves free
+CHANGE_OF_MIND = 25.0  # s of standing before a full exit after which another way is taken
+FIRST_IN_LINE = 7.5  # m from a junction to the front of who stands there first
 SOURCE_TICKS = 10  # sources look after their lanes every half second
 
 
@@ -84,7 +97,8 @@ def spawn_background(w, net, lane, s, speed, flags):  # type: ignore[no-untyped-
     extend_plan(w, net, slot)
     gap, leader_speed = leader_on_plan(w, net, slot)
     room = max(gap - STANDSTILL_GAP, 0.0)
-    set_speed(w, slot, min(speed, math.sqrt(leader_speed * leader_speed + 2.0 * COMFORT_BRAKE * room)))
+    speed = min(speed, math.sqrt(leader_speed * leader_speed + 2.0 * COMFORT_BRAKE * room))
+    set_speed(w, slot, min(speed, curve_speed(w, net, slot)))
     return slot
 
 
@@ -132,6 +146,23 @@ def extend_plan(w, net, i):  # type: ignore[no-untyped-def]
                     w.plan[i, k] = net.succ_lane[q]
                     break
                 pick -= 1
+
+
+@kernel
+def choose_another_way(w, net, i):  # type: ignore[no-untyped-def]
+    """Draw the way anew of a vehicle that has stood for long before a junction whose exit stays full.
+
+    Without this, queues that wait for each other around a block would wait for ever.
+    """
+    lane = w.plan[i, 0]
+    entering = w.plan[i, 1]
+    if lane < 0 or entering < 0 or net.lane_junction[lane] >= 0 or net.lane_junction[entering] < 0:
+        return
+    if w.junction_distance[i] > w.half_length[i] + FIRST_IN_LINE or not exit_is_blocked(w, net, i, 1):
+        return
+    for k in range(1, MAX_PLAN):
+        w.plan[i, k] = -1
+    extend_plan(w, net, i)
 
 
 @kernel
@@ -184,11 +215,15 @@ def spawn_within_road(w, net, lane, s, distance):  # type: ignore[no-untyped-def
 def tick_background(w, net, routes):  # type: ignore[no-untyped-def]
     """One tick of background activity: plans, wanted speeds, recycling, sources."""
     for i in range(1, w.num_slots):
-        if w.behaviour[i] == _LANES and w.kind[i] != 0 and w.plan[i, MAX_PLAN - 1] < 0:
+        if w.behaviour[i] != _LANES or w.kind[i] == 0:
+            continue
+        if w.plan[i, MAX_PLAN - 1] < 0:
             extend_plan(w, net, i)
+        if w.waiting[i] > CHANGE_OF_MIND and (i + w.tick) % SOURCE_TICKS == 0:
+            choose_another_way(w, net, i)
     if w.bg_enabled == 0:
         return
-    set_speeds(w, net)
+    set_speeds(w, net, routes)
     enter_junctions(w, net, routes)
     if w.tick % SOURCE_TICKS == 0:
         recycle(w, net, routes)
@@ -200,7 +235,7 @@ def tick_background(w, net, routes):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def set_speeds(w, net):  # type: ignore[no-untyped-def]
+def set_speeds(w, net, routes):  # type: ignore[no-untyped-def]
     """Wanted speed of every background vehicle (1.8 "Percentage ahead", "Percentage behind")."""
     ego_lane = w.lane[EGO]
     if ego_lane < 0:
@@ -211,7 +246,11 @@ def set_speeds(w, net):  # type: ignore[no-untyped-def]
     c = math.cos(w.yaw[EGO])
     s = math.sin(w.yaw[EGO])
     for i in range(1, w.num_slots):
-        if w.kind[i] == 0 or w.role[i] != _BACKGROUND or w.lane[i] < 0:
+        if w.kind[i] == 0 or w.role[i] != _BACKGROUND or w.lane[i] < 0 or w.behaviour[i] != _LANES:
+            continue
+        if runs_out(net, w.lane[i], w.lane_s[i]):
+            w.behaviour[i] = _HOLD
+            w.lights[i] |= HAZARD
             continue
         dx = w.x[i] - w.x[EGO]
         dy = w.y[i] - w.y[EGO]
@@ -232,6 +271,8 @@ def set_speeds(w, net):  # type: ignore[no-untyped-def]
                 if w.bg_keep_behind == 1:
                     wanted = min(wanted, w.speed[EGO] + 1.0)
                 stopped = w.bg_back_stopped == 1
+        if halts_behind_junction(w, net, routes, i):
+            stopped = True
         if w.bg_entries_stopped == 1 and facing <= 0.5 and net.lane_junction[w.lane[i]] < 0:
             stopped = True
         if w.bg_max_speed > 0.0:
@@ -241,6 +282,49 @@ def set_speeds(w, net):  # type: ignore[no-untyped-def]
             w.lights[i] |= _BRAKE_LIGHT
         else:
             w.lights[i] &= ~_BRAKE_LIGHT
+
+
+@kernel
+def runs_out(net, lane, s):  # type: ignore[no-untyped-def]
+    """True where a lane is narrower than `MIN_WIDTH` and gets narrower still."""
+    width = lane_width(net, lane, s)
+    return width < MIN_WIDTH and lane_width(net, lane, s + 1.0) < width - 0.01
+
+
+@kernel
+def halts_behind_junction(w, net, routes, i):  # type: ignore[no-untyped-def]
+    """True for a vehicle that is `EXIT_START` metres or more behind the populated junction, on a road not the ego's.
+
+    Oncoming traffic of the ego's road is no such vehicle.
+    """
+    lane = w.lane[i]
+    if w.lane_s[i] < EXIT_START or not is_other_exit(w, net, routes, lane):
+        return False
+    return w.lane[EGO] < 0 or net.lane_road[lane] != net.lane_road[w.lane[EGO]]
+
+
+@kernel
+def is_other_exit(w, net, routes, lane):  # type: ignore[no-untyped-def]
+    """True for a lane that begins at the junction that is populated for the ego, and that is not on its way."""
+    k = w.bg_junction
+    if k < routes.crossing_first[w.route] or w.path_s > routes.crossing_exit[k] or net.lane_junction[lane] >= 0:
+        return False
+    first = net.pred_first[lane]
+    if first == net.pred_first[lane + 1] or net.lane_junction[net.pred_lane[first]] != routes.crossing_junction[k]:
+        return False
+    return not is_on_way(w, net, routes, lane)
+
+
+@kernel
+def is_one_too_many(w, net, routes, i):  # type: ignore[no-untyped-def]
+    """True for who stands behind the junction on a road not the ego's, with `PER_LANE` others behind it on its lane."""
+    if not halts_behind_junction(w, net, routes, i):
+        return False
+    behind = 0
+    for j in range(1, w.num_slots):
+        if w.kind[j] != 0 and w.role[j] == _BACKGROUND and w.lane[j] == w.lane[i] and w.lane_s[j] < w.lane_s[i]:
+            behind += 1
+    return behind >= PER_LANE
 
 
 @kernel
@@ -273,6 +357,8 @@ def recycle(w, net, routes):  # type: ignore[no-untyped-def]
         if (along < 0.0 and distance > FORGET_BEHIND) or distance > far_ahead:
             remove_actor(w, i)
         elif along > 0.0 and distance > CLEAR_OF_EGO and is_surplus(w, net, routes, i):
+            remove_actor(w, i)
+        elif distance > CLEAR_OF_EGO and w.lane[i] >= 0 and is_one_too_many(w, net, routes, i):
             remove_actor(w, i)
         elif along > 0.0 and w.waiting[i] > 0.5 and is_held_ahead(w, net, routes, i):
             remove_actor(w, i)

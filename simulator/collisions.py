@@ -7,13 +7,14 @@ import math
 from simulator.actors import DOOR_WIDTH, solid_box
 from simulator.blueprints import Kind
 from simulator.kernel import kernel
-from simulator.state import EGO, MAX_CONTACTS, Behaviour
+from simulator.state import EGO, MAX_CONTACTS, Behaviour, Role
 
 _VEHICLE = int(Kind.VEHICLE)
 _BICYCLE = int(Kind.BICYCLE)
 _WALKER = int(Kind.WALKER)
 _PROP = int(Kind.PROP)
 _HOLD = int(Behaviour.HOLD)
+_AMBIENT = int(Role.AMBIENT)
 _WALK = int(Behaviour.WALK)
 
 RESTITUTION = 0.1
@@ -99,9 +100,17 @@ def collide(w):  # type: ignore[no-untyped-def]
                 continue
             if w.speed[i] == 0.0 and w.speed[j] == 0.0:
                 continue
+            if passes_by(w, i, j) or passes_by(w, j, i):
+                continue
             depth, nx, ny = overlap(w, i, j)
             if depth > 0.0:
                 push_apart(w, i, j, depth, nx, ny)
+
+
+@kernel
+def passes_by(w, i, j):  # type: ignore[no-untyped-def]
+    """True for an ambient pedestrian i and a walker or a thing: it steps aside, and nobody falls."""
+    return w.kind[i] == _WALKER and w.role[i] == _AMBIENT and (w.kind[j] == _WALKER or w.kind[j] == _PROP)
 
 
 @kernel

@@ -41,6 +41,17 @@ def normal(w, mean, deviation):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def hash_unit(seed, a, b):  # type: ignore[no-untyped-def]
+    """A number in [0, 1) that belongs to (seed, a, b): the same whenever it is asked for, and no draw."""
+    z = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(a) * np.uint64(0xD1B54A32D192ED03)
+    z = z + np.uint64(b) * np.uint64(0x8CB92BA72F3D8DD7)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z = z ^ (z >> np.uint64(31))
+    return np.float64(z >> np.uint64(11)) * (1.0 / 9007199254740992.0)
+
+
+@kernel
 def choose(w, count):  # type: ignore[no-untyped-def]
     """Integer in 0..count-1."""
     return min(int(uniform(w, 0.0, 1.0) * count), count - 1)

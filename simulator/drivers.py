@@ -36,7 +36,9 @@ STANDSTILL_GAP = 2.0  # m, IDM s0
 MAX_ACCELERATION = 1.8  # m/s2, IDM a
 COMFORT_BRAKE = 3.0  # m/s2, IDM b
 HARD_BRAKE = 8.0  # m/s2
+BEND_BRAKE = 1.5  # m/s2 before a bend
 LOOK_AHEAD = 80.0  # m
+BRANCH = 25.0  # m behind a fork in which those on the other branch may still be in the way
 CROSSING_SIGHT = 2.5  # s for which the way of crossing actors is foreseen
 LANE_CHANGE_TICKS = 40  # it thinks about changing lanes every 2 s
 DECISION_TICKS = 2  # a traffic driver decides every 0.1 s
@@ -62,47 +64,66 @@ def idm(speed, wanted, gap, leader_speed, headway, standstill):  # type: ignore[
 
 @kernel
 def leader_on_plan(w, net, i):  # type: ignore[no-untyped-def]
-    """Nearest actor ahead on the lanes of i's plan.
+    """Nearest actor ahead on the lanes of i's plan, or just behind a fork on the branch that i does not take.
 
     Returns (gap metres or FREE, its speed along i's way).
     """
-    lane0 = w.plan[i, 0]
-    lane1 = w.plan[i, 1]
-    lane2 = w.plan[i, 2]
-    lane3 = w.plan[i, 3]
-    start1 = net.lane_length[lane0] - w.lane_s[i]
-    start2 = start1 + (net.lane_length[lane1] if lane1 >= 0 else 0.0)
-    start3 = start2 + (net.lane_length[lane2] if lane2 >= 0 else 0.0)
     best = FREE
     leader = -1
-    for j in range(w.num_slots):
-        lane = w.lane[j]
-        if lane < 0 or w.kind[j] == 0 or j == i:
-            continue
-        if lane == lane0:
-            ahead = w.lane_s[j] - w.lane_s[i]
-            if ahead < 0.0 or (ahead == 0.0 and j > i):
-                continue
-        elif lane == lane1:
-            ahead = start1 + w.lane_s[j]
-        elif lane == lane2:
-            ahead = start2 + w.lane_s[j]
-        elif lane == lane3:
-            ahead = start3 + w.lane_s[j]
-        else:
-            continue
-        gap = ahead - w.half_length[j] - w.half_length[i]
-        if gap >= best or gap > LOOK_AHEAD or w.hidden[j] == 1:
-            continue
-        apart = abs(w.lane_offset[j] - w.lane_offset[i])
-        if apart > w.half_width[i] + w.half_width[j] + 0.3 and w.changing_lane[j] == 0 and w.changing_lane[i] == 0:
-            continue
-        best = gap
-        leader = j
+    start = -w.lane_s[i]  # from i to the start of the lane
+    for k in range(MAX_PLAN):
+        lane = w.plan[i, k]
+        if lane < 0 or start > LOOK_AHEAD or start > best:
+            break
+        leader, best = nearest_on_lane(w, net, i, lane, start, False, leader, best)
+        start += net.lane_length[lane]
+        following = w.plan[i, k + 1] if k + 1 < MAX_PLAN else -1
+        first = net.succ_first[lane]
+        last = net.succ_first[lane + 1]
+        if following >= 0 and last - first > 1 and start < LOOK_AHEAD and start < best:
+            for q in range(first, last):
+                if net.succ_lane[q] != following:
+                    leader, best = nearest_on_lane(w, net, i, net.succ_lane[q], start, True, leader, best)
     if leader < 0:
         return FREE, 0.0
     x, y, z, yaw = lane_pose(net, w.lane[leader], w.lane_s[leader])
     return best, max(w.vx[leader] * math.cos(yaw) + w.vy[leader] * math.sin(yaw), 0.0)
+
+
+@kernel
+def nearest_on_lane(w, net, i, lane, start, branch, leader, best):  # type: ignore[no-untyped-def]
+    """The nearest actor on a lane that begins `start` metres ahead of i, if it is nearer than `leader`, `best` ahead.
+
+    `branch`: i takes another way where this lane begins; only who still is in its way counts.
+    Returns (slot or -1, gap).
+    """
+    for j in range(w.num_slots):
+        if w.lane[j] != lane or j == i or w.kind[j] == 0:
+            continue
+        ahead = start + w.lane_s[j]
+        gap = ahead - w.half_length[j] - w.half_length[i]
+        if ahead < 0.0 or (ahead == 0.0 and j > i) or gap >= best or gap > LOOK_AHEAD or w.hidden[j] == 1:
+            continue
+        reach = w.half_width[i] + w.half_width[j] + 0.3
+        if branch:
+            if w.lane_s[j] > BRANCH or beside_plan(w, net, i, j, ahead) > reach:
+                continue
+        elif abs(w.lane_offset[j] - w.lane_offset[i]) > reach and w.changing_lane[j] == 0 and w.changing_lane[i] == 0:
+            continue
+        best = gap
+        leader = j
+    return leader, best
+
+
+@kernel
+def beside_plan(w, net, i, j, ahead):  # type: ignore[no-untyped-def]
+    """Metres that the nearer end of j is away, sideways, from the line that i will drive `ahead` metres from now."""
+    x, y, yaw = plan_pose(w, net, i, ahead)
+    c = math.cos(yaw)
+    s = math.sin(yaw)
+    across = -(w.x[j] - x) * s + (w.y[j] - y) * c - w.desired_offset[i]
+    slant = -math.cos(w.yaw[j]) * s + math.sin(w.yaw[j]) * c
+    return max(abs(across) - abs(slant) * w.half_length[j], 0.0)
 
 
 @kernel
@@ -269,10 +290,10 @@ def curve_speed(w, net, i):  # type: ignore[no-untyped-def]
     ahead = net.lane_length[lane] - w.lane_s[i]
     for k in range(1, MAX_PLAN):
         lane = w.plan[i, k]
-        if lane < 0 or ahead > LOOK_AHEAD:
+        if lane < 0 or ahead > max(LOOK_AHEAD, w.speed[i] * w.speed[i] / (2.0 * BEND_BRAKE)):
             break
         speed = net.point_bend_speed[net.lane_first[lane]]
-        allowed = min(allowed, math.sqrt(speed * speed + 3.0 * ahead))
+        allowed = min(allowed, math.sqrt(speed * speed + 2.0 * BEND_BRAKE * ahead))
         ahead += net.lane_length[lane]
     return allowed
 
@@ -292,6 +313,9 @@ def decide_on_lanes(w, net, i):  # type: ignore[no-untyped-def]
         acceleration = min(acceleration, idm(speed, max(wanted, 0.1), gap, leader_speed, w.headway[i], STANDSTILL_GAP))
         gap, leader_speed = obstacle_on_plan(w, net, i, 8.0 + 1.2 * speed)
         acceleration = min(acceleration, idm(speed, max(wanted, 0.1), gap, leader_speed, 0.3, 1.0))
+        if w.changing_lane[i] != 0:  # it is still in the way of those on the lane that it leaves, and they in its
+            gap, leader_speed = obstacle_in_corridor(w, i, 0.0, 8.0 + 1.2 * speed)
+            acceleration = min(acceleration, idm(speed, max(wanted, 0.1), gap, leader_speed, 0.3, 1.0))
     gap = junction_gap(w, net, i)
     if gap < FREE:
         acceleration = min(acceleration, idm(speed, max(wanted, 0.1), max(gap, 0.05), 0.0, 0.2, 0.4))
@@ -387,9 +411,9 @@ def count_waiting(w, net):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def decide_all(w, net):  # type: ignore[no-untyped-def]
+def decide_all(w, net, routes):  # type: ignore[no-untyped-def]
     """Accelerations of traffic vehicles, from one and the same state; each decides every other tick (0.1 s)."""
-    see_junctions(w, net)
+    see_junctions(w, net, routes)
     count_waiting(w, net)
     for i in range(1, w.num_slots):
         if w.kind[i] == 0 or w.behaviour[i] != _LANES or w.hidden[i] == 1:

@@ -44,6 +44,10 @@ class RouteArrays(NamedTuple):
     entry_lane: np.ndarray  # int32[...] lane that ends at the junction; not the route's own road
     exit_first: np.ndarray  # int32[K+1]
     exit_lane: np.ndarray  # int32[...] lane that begins at the junction, on the route's own exit road
+    # places that scenarios put actors on or drive them over: no parked cars
+    room_first: np.ndarray  # int32[R+1]
+    room_x: np.ndarray  # float64[...] metres
+    room_y: np.ndarray  # float64[...]
     # weather keyframes (scenarios/weather.py)
     weather_first: np.ndarray  # int32[R+1]
     weather_percent: np.ndarray  # float64[Q]
@@ -54,4 +58,5 @@ class RouteArrays(NamedTuple):
     track_y: np.ndarray  # float64[U]
     track_z: np.ndarray  # float64[U]
     track_yaw: np.ndarray  # float64[U] rad
+    track_lane: np.ndarray  # int32[U] driving lane there that leads the same way, -1 where there is none
     track_step: np.ndarray  # float64[T] metres

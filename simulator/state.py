@@ -19,8 +19,9 @@ TICK_SECONDS = 0.05  # one simulation step (CARLA fixed delta of the leaderboard
 MAX_ACTORS = 96
 MAX_LIGHTS = 1024
 MAX_GROUPS = 256
-MAX_PLAN = 4  # lanes a traffic vehicle has decided on, current one first
+MAX_PLAN = 6  # lanes a traffic vehicle has decided on, current one first
 MAX_CONTACTS = 8
+SLOTS_FOR_SCENARIOS = 36  # slots that background traffic and ambient life leave free
 MAX_MARKS = 24  # lanes that scenarios have closed for background traffic
 
 EGO = 0
@@ -174,6 +175,8 @@ WORLD = np.dtype(
         # background traffic: settings (docs/bench2drive.md 1.8) and commands (1.6)
         ("bg_enabled", np.int64),
         ("bg_lane_changes", np.int64),  # 1: traffic changes lanes (Bench2Drive's never does)
+        ("pedestrians", np.float64),  # density of ambient pedestrians, 0..1
+        ("parked_cars", np.float64),  # share of the parking places that are taken, 0..1
         ("bg_spawn_dist", np.float64),  # m, pitch of vehicles on the ego's road
         ("bg_extra_space", np.float64),  # m, added to the space ahead of the ego
         ("bg_max_speed", np.float64),  # m/s cap, 0 off

@@ -32,7 +32,7 @@ from simulator.tracking import track_actors, track_ego
 @kernel
 def tick_others(w, d, s, net, routes, scripts, x, y, z, yaw, speed):  # type: ignore[no-untyped-def]
     """One tick of the world in which the ego is where it is put."""
-    decide_all(w, net)
+    decide_all(w, net, routes)
     move_actors(w, net, routes)
     w.x[EGO] = x
     w.y[EGO] = y

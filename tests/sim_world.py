@@ -35,6 +35,7 @@ from envs.vector_env import load_routes
 from envs.world import EpisodeStart, WorldBatch
 from leaderboard_adapters.criteria_state import empty_criteria
 from scenarios.director_state import empty_directors
+from scenarios.geometry import Polyline, lanes_along
 from scenarios.route import Location, Route
 from simulator.actors import set_speed, spawn_actor
 from simulator.array_bundle import bundle
@@ -219,13 +220,15 @@ def with_track(batch: RouteBatch, points: list[tuple[float, float]], step: float
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(corners, axis=0).T))])
     s = np.arange(0.0, along[-1], step)
     x, y = (np.interp(s, along, corners[:, k]) for k in (0, 1))
+    yaw = np.arctan2(np.gradient(y), np.gradient(x))
     packed = RouteArrays(*(getattr(batch.arrays, name) for name in RouteArrays._fields))
     track = packed._replace(
         track_first=np.array([0, len(s)]),
         track_x=x,
         track_y=y,
         track_z=np.zeros(len(s)),
-        track_yaw=np.arctan2(np.gradient(y), np.gradient(x)),
+        track_yaw=yaw,
+        track_lane=lanes_along(batch.network.arrays, Polyline(x, y, 0.0 * x, yaw, step)),
         track_step=np.array([step]),
     )
     return replace(batch, arrays=bundle(track))

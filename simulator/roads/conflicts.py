@@ -7,12 +7,14 @@ the same lane diverge instead, and never conflict.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from simulator.roads.network import LaneType, Turn, Yield
 
 VEHICLE_HALF_WIDTH = 1.1  # metres, mirrors included
+FRONT_SWING = 6.5  # m2: metres that the front corner swings out of a bend, times its curvature in 1/m
 MARGIN = 0.3  # metres between two vehicles that pass clear of each other
 _STEP = 0.5  # metres between the samples that are compared
 _LEVEL = 3.0  # metres of height between lanes that pass over each other
@@ -151,25 +153,40 @@ def _by_turn(turn_a: int, turn_b: int) -> int:
     return Yield.GIVES_WAY if a > b else Yield.HAS_PRIORITY
 
 
-def _sample(arrays: Arrays, lane: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """s, positions [n, 3] and swept half widths [n] along a lane."""
+class _Way(NamedTuple):
+    """Samples along a lane."""
+
+    s: np.ndarray  # float64[n] metres
+    place: np.ndarray  # float64[n, 3] metres
+    half: np.ndarray  # float64[n] metres swept to either side
+    yaw: np.ndarray  # float64[n] rad
+    swing: np.ndarray  # float64[n] metres that the front corner swings out, positive to the right
+
+
+def _sample(arrays: Arrays, lane: int) -> _Way:
     span = slice(arrays["lane_first"][lane], arrays["lane_first"][lane + 1])
     length = float(arrays["lane_length"][lane])
     at = np.linspace(0.0, length, span.stop - span.start)
     s = np.linspace(0.0, length, max(2, math.ceil(length / _STEP) + 1))
-    where = np.stack([np.interp(s, at, arrays[f"point_{k}"][span]) for k in ("x", "y", "z")], axis=1)
+    place = np.stack([np.interp(s, at, arrays[f"point_{k}"][span]) for k in ("x", "y", "z")], axis=1)
+    yaw, curvature = (np.interp(s, at, arrays[f"point_{k}"][span]) for k in ("yaw", "curvature"))
     # In a narrow lane the neighbour's vehicle is not in the way: sweep no wider than the lane itself.
     half = np.minimum(VEHICLE_HALF_WIDTH + MARGIN / 2, np.interp(s, at, arrays["point_width"][span]) / 2 - 0.1)
-    return s, where, np.maximum(half, 0.5)
+    return _Way(s, place, np.maximum(half, 0.5), yaw, -FRONT_SWING * curvature)
 
 
-def _shared(
-    a: tuple[np.ndarray, np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray, np.ndarray]
-) -> tuple[float, float, float, float] | None:
+def _shared(a: _Way, b: _Way) -> tuple[float, float, float, float] | None:
     """Own and other s interval of the shared area, or None."""
-    gap = a[1][:, None, :] - b[1][None, :, :]
-    near = (np.hypot(gap[..., 0], gap[..., 1]) < a[2][:, None] + b[2][None, :]) & (np.abs(gap[..., 2]) < _LEVEL)
+    gap = a.place[:, None, :] - b.place[None, :, :]
+    room = a.half[:, None] + b.half[None, :]
+    # Those who meet in a bend, such as two who turn left from opposite sides, swing out towards each other.
+    facing = np.cos(a.yaw[:, None] - b.yaw[None, :]) < 0.0
+    b_of_a = gap[..., 0] * np.sin(a.yaw)[:, None] - gap[..., 1] * np.cos(a.yaw)[:, None]  # metres to a's right
+    a_of_b = gap[..., 1] * np.cos(b.yaw)[None, :] - gap[..., 0] * np.sin(b.yaw)[None, :]
+    out = np.maximum(np.sign(b_of_a) * a.swing[:, None], 0.0) + np.maximum(np.sign(a_of_b) * b.swing[None, :], 0.0)
+    near = np.hypot(gap[..., 0], gap[..., 1]) < np.maximum(room, np.where(facing, room - MARGIN + out, 0.0))
+    near &= np.abs(gap[..., 2]) < _LEVEL
     if not near.any():
         return None
-    along_a, along_b = a[0][near.any(axis=1)], b[0][near.any(axis=0)]
+    along_a, along_b = a.s[near.any(axis=1)], b.s[near.any(axis=0)]
     return float(along_a[0]), float(along_a[-1]), float(along_b[0]), float(along_b[-1])

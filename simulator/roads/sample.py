@@ -16,7 +16,7 @@ Key = tuple[int, int, int]
 
 _EDGE = 2e-5  # metres: at a lane's very end CARLA finds no waypoint, and it compares in single precision
 _COARSE = 0.25  # metres of road s between the samples that measure a lane's length
-SHORTEST_LANE = 2e-3  # metres; CARLA's queries cannot tell shorter lanes from their neighbours
+SHORTEST_LANE = 0.1  # metres; shorter ones, left by editors where sections meet, would fill up every plan of lanes
 _LONGEST = 20.0  # times its road's length a lane may be long before it is a mistake in the map
 _STEP = 1.0  # metres, the longest distance between two lane points
 _UPSTREAM = 3.0  # metres from a lane's end to the middle of a light's trigger box (UTrafficLightComponent: 1.5 + 1.5)
