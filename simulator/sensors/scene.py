@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -105,6 +105,7 @@ class Scene:
         self.actor_sphere = np.zeros((MAX_ACTORS, 4))
         self.actor_slot = np.zeros(MAX_ACTORS, np.int64)
         self.num_actors = 0
+        self.shader: Any = None  # what paints its views, made by the first camera and shared by all (`shade.Shader`)
         self._scratch = [np.zeros((v, 3)) for _ in range(self.threads)]
         self._views: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
 
