@@ -6,6 +6,7 @@ import hashlib
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from simulator.scenery.tags import Tag
 from simulator.sensors.camera import OUTPUTS, Camera
 from simulator.sensors.camera_encode import decode_depth
 from simulator.sensors.camera_geometry import Pose, focal_length, mounted, pose_matrix, project, rotation
-from simulator.sensors.scene import Scene
+from simulator.sensors.scene import Scene, View
 from simulator.sensors.scene_weather import Field, is_dark
 from simulator.state import MAX_ACTORS
 
@@ -163,8 +164,8 @@ def test_traffic_lights_show_their_state() -> None:
 # ---- agreement with embree -------------------------------------------------------------------------------------------
 
 
-def cast_rays(where: Scene, axes: np.ndarray, position: np.ndarray, width: int, height: int, fov: float):
-    """Class and depth of every pixel by Embree; sky where nothing is hit."""
+def ray_caster(where: Scene) -> Callable:
+    """A function from a view to class and depth of every pixel by Embree; sky where nothing is hit."""
     rtcore = pytest.importorskip("embreex.rtcore_scene")
     from embreex.mesh_construction import TriangleMesh
 
@@ -175,14 +176,20 @@ def cast_rays(where: Scene, axes: np.ndarray, position: np.ndarray, width: int, 
     triangles = np.flatnonzero(kept)
     embree = rtcore.EmbreeScene()
     TriangleMesh(embree, where.vertex, where.triangle[triangles])
-    f = focal_length(width, fov)
-    column, row = np.meshgrid((np.arange(width) + 0.5 - width / 2) / f, (np.arange(height) + 0.5 - height / 2) / f)
-    rays = axes[:, 0] + column[..., None] * axes[:, 1] - row[..., None] * axes[:, 2]
-    origins = np.broadcast_to(position, (width * height, 3)).astype(np.float32)
-    hit = embree.run(origins.copy(), rays.reshape(-1, 3).astype(np.float32), query="INTERSECT", output=True)
-    found = hit["primID"].reshape(height, width)
-    tags = np.where(found >= 0, where.tag[triangles[np.maximum(found, 0)]], int(Tag.SKY))
-    return tags, np.where(found >= 0, hit["tfar"].reshape(height, width), np.inf)
+
+    def cast(view: View) -> tuple[np.ndarray, np.ndarray]:
+        height, width = view.triangle.shape
+        column = (np.arange(width) + 0.5 - width / 2) / view.focal
+        row = (np.arange(height) + 0.5 - height / 2) / view.focal
+        column, row = np.meshgrid(column, row)
+        rays = view.axes[:, 0] + column[..., None] * view.axes[:, 1] - row[..., None] * view.axes[:, 2]
+        origins = np.broadcast_to(view.position, (width * height, 3)).astype(np.float32)
+        hit = embree.run(origins.copy(), rays.reshape(-1, 3).astype(np.float32), query="INTERSECT", output=True)
+        found = hit["primID"].reshape(height, width)
+        tags = np.where(found >= 0, where.tag[triangles[np.maximum(found, 0)]], int(Tag.SKY))
+        return tags, np.where(found >= 0, hit["tfar"].reshape(height, width), np.inf)
+
+    return cast
 
 
 def agreement(where: Scene, name: str, maps: Path | None, seed: int) -> tuple[float, float]:
@@ -190,6 +197,7 @@ def agreement(where: Scene, name: str, maps: Path | None, seed: int) -> tuple[fl
     draws = np.random.default_rng(seed)
     world = busy_world(network, seed)
     where.place(world)
+    cast = ray_caster(where)
     same_class, same_depth, pixels = 0, 0, 0
     for _ in range(6):
         x, y, z, yaw = lane_place(network, draws)
@@ -201,7 +209,7 @@ def agreement(where: Scene, name: str, maps: Path | None, seed: int) -> tuple[fl
         axes, position = pose_matrix(pose)
         fov = float(draws.uniform(50, 110))
         view = where.look(axes, position, 320, 180, fov, far=1e6, detail=1e9)
-        tags, depth = cast_rays(where, axes, position, 320, 180, fov)
+        tags, depth = cast(view)
         mine = np.where(view.triangle >= 0, where.tag[view.triangle], int(Tag.SKY))
         same_class += int((mine == tags).sum())
         with np.errstate(invalid="ignore"):
