@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from simulator.array_bundle import bundle
 from simulator.errors import SensorError
 from simulator.roads.network import MARK_COLOR, LaneMark, MarkColor, RoadArrays, RoadNetwork
+from simulator.sensors.catalogue import SENSOR_TYPES
 from simulator.sensors.encounters import (
     MAX_MARKS_CROSSED,
     measure_collisions,
@@ -39,7 +40,14 @@ from simulator.sensors.pose import rotation_of, sensor_pose
 from simulator.sensors.specs import SensorSpec
 from simulator.state import EGO, MAX_ACTORS, MAX_CONTACTS, TICK_SECONDS
 
+if TYPE_CHECKING:
+    from simulator.sensors.scene import Scene
+
 Read = Callable[[np.void, int], Data | None]  # (world, ticks since the last measurement) -> data, None without event
+
+
+#: Sensors that look at the town's triangles.
+_LOOKS = frozenset(t for t in SENSOR_TYPES if t.startswith(("sensor.camera.", "sensor.lidar.", "sensor.other.radar")))
 
 
 class Mount:
@@ -94,6 +102,7 @@ class SensorRig:
         world: int = 0,
         slot: int = EGO,
         net: RoadArrays | None = None,
+        scene: Scene | None = None,
     ) -> None:
         """
         Args:
@@ -103,6 +112,7 @@ class SensorRig:
             world: which of them.
             slot: the actor that carries the sensors.
             net: the town's arrays as kernels take them (`RouteBatch.net`), where they are at hand.
+            scene: the town's triangles, which rigs of one thread may share; made when a sensor needs it otherwise.
 
         Raises:
             SensorError: a world or slot that is not there, or a collision sensor on another actor than the ego vehicle.
@@ -115,6 +125,7 @@ class SensorRig:
         self.network = network
         self._worlds, self._world, self._slot = worlds, world, slot
         self._net = bundle(network.arrays) if net is None else net
+        self._scene = scene
         self._mounts = [Mount(spec, number, slot) for number, spec in enumerate(self.specs)]
         self._readers = [self._reader(mount) for mount in self._mounts]
 
@@ -132,10 +143,14 @@ class SensorRig:
             raise SensorError(f"world {self._world}: nobody is in slot {self._slot}; reset the world first")
         tick = int(w["tick"])
         found = {}
+        placed = False
         for mount, read in zip(self._mounts, self._readers, strict=True):
             interval = float(mount.spec.attributes.get("sensor_tick", 0.0))
             if not is_due(tick, interval):
                 continue
+            if self._scene is not None and not placed and mount.spec.type in _LOOKS:
+                self._scene.place(w)
+                placed = True
             data = read(w, ticks_since(tick, interval))
             if data is not None:
                 found[mount.spec.id] = Measurement(tick, float(w["time"]), mount.placement(w), data)
@@ -148,10 +163,31 @@ class SensorRig:
             "sensor.other.collision": self._collision,
             "sensor.other.lane_invasion": self._lane_invasion,
             "sensor.other.obstacle": _obstacle,
+            "sensor.lidar.ray_cast": self._lidar,
+            "sensor.lidar.ray_cast_semantic": self._lidar,
+            "sensor.other.radar": self._radar,
             "sensor.speedometer": lambda mount: lambda w, ticks: Speed(float(forward_speed(w, mount.slot))),
             "sensor.opendrive_map": lambda mount: lambda w, ticks: TownMap(self.network.xodr),
         }
         return makers[mount.spec.type](mount)
+
+    def _looked_at(self) -> Scene:
+        """The town's triangles; they and their kernels are loaded for sensors that need them only."""
+        if self._scene is None:
+            from simulator.sensors.scene import Scene
+
+            self._scene = Scene(self.network)
+        return self._scene
+
+    def _lidar(self, mount: Mount) -> Read:
+        from simulator.sensors.lidar import LidarReader
+
+        return LidarReader(mount.spec, mount.number, mount.slot, mount.place, self._looked_at()).measure
+
+    def _radar(self, mount: Mount) -> Read:
+        from simulator.sensors.radar import RadarReader
+
+        return RadarReader(mount.spec, mount.number, mount.slot, mount.place, self._looked_at()).measure
 
     def _gnss(self, mount: Mount) -> Read:
         numbers = [mount.spec.number(f"noise_{a}_{kind}") for kind in ("bias", "stddev") for a in ("lat", "lon", "alt")]
