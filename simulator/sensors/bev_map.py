@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from simulator.roads.network import MARK_COLOR, LaneMark, LaneType, RoadArrays, RoadNetwork
+from simulator.sensors.stop_lines import STOP, stop_lines
 
 TILE = 256  # pixels along a tile's edge
 _SHIFT = 4  # fractional bits of the coordinates that OpenCV draws with
@@ -64,7 +65,7 @@ class BevMap:
     tiles: np.ndarray  # uint8[N, TILE, TILE] Ground
     origin: np.ndarray  # float64[2] x, y in metres of the first pixel's corner
     scale: float  # pixels per metre
-    lines: np.ndarray  # float64[n, 5] stop lines of traffic lights: x, y (m), yaw of the lane (rad), half width (m), light
+    lines: np.ndarray  # float64[n, 5] `StopLines.light`
 
 
 def town_from_above(network: RoadNetwork, scale: float = 8.0) -> BevMap:
@@ -99,7 +100,7 @@ def _drawn(key: _Key, scale: float) -> BevMap:
 
 class _Painter:
     def __init__(self, net: RoadArrays, scale: float) -> None:
-        self.net, self.scale = net, scale
+        self.net, self.scale, self.lines = net, scale, stop_lines(net)
         margin = float(net.point_width.max()) if len(net.point_width) else 1.0
         low = np.array([net.point_x.min(), net.point_y.min()]) - margin
         high = np.array([net.point_x.max(), net.point_y.max()]) + margin
@@ -120,9 +121,9 @@ class _Painter:
         for k in range(len(net.crosswalk_first) - 1):
             span = slice(net.crosswalk_first[k], net.crosswalk_first[k + 1])
             self._fill(np.stack([net.crosswalk_x[span], net.crosswalk_y[span]], axis=1), Ground.CROSSWALK)
-        lines = self._stop_lines()
+        self._signs()
         tiles = np.stack(self.tiles) if self.tiles else np.zeros((0, TILE, TILE), np.uint8)
-        return BevMap(self.index, tiles, self.origin, self.scale, lines)
+        return BevMap(self.index, tiles, self.origin, self.scale, self.lines.light)
 
     def _lane(self, lane: int, area: Ground) -> None:
         net = self.net
@@ -152,30 +153,12 @@ class _Painter:
                 half = _LINE_HALF * across[run]
                 self._fill(np.concatenate([line[run] - half, (line[run] + half)[::-1]]), Ground(int(kinds[a])))
 
-    def _stop_lines(self) -> np.ndarray:
-        """Draw the lines of signs; return those of lights."""
-        net = self.net
-        lines: list[tuple[float, float, float, float, float]] = []
-        for lane in np.flatnonzero(net.lane_stop_line >= 0.0):
-            x, y, yaw, half = self._across(int(lane), float(net.lane_stop_line[lane]))
-            after = net.succ_lane[net.succ_first[lane] : net.succ_first[lane + 1]]
-            lights = sorted({int(net.lane_light[k]) for k in after} - {-1})
-            lines += [(x, y, yaw, half, float(light)) for light in lights]
-            kind = Ground.STOP if net.lane_stop_sign[lane] >= 0 else Ground.YIELD
-            if not lights:
-                c, s = np.cos(yaw), np.sin(yaw)
-                corners = [(-_STOP_HALF, -half), (-_STOP_HALF, half), (_STOP_HALF, half), (_STOP_HALF, -half)]
-                self._fill(np.array([(x + a * c - b * s, y + a * s + b * c) for a, b in corners]), kind)
-        return np.array(lines, np.float64).reshape(-1, 5)
-
-    def _across(self, lane: int, s: float) -> tuple[float, float, float, float]:
-        net = self.net
-        span = slice(net.lane_first[lane], net.lane_first[lane + 1])
-        at = np.arange(span.stop - span.start) * net.lane_step[lane]
-        x, y, yaw, width = (
-            float(np.interp(s, at, column[span])) for column in (net.point_x, net.point_y, net.point_yaw, net.point_width)
-        )
-        return x, y, yaw, 0.5 * width - 0.1
+    def _signs(self) -> None:
+        for x, y, yaw, half, what in self.lines.sign:
+            c, s = np.cos(yaw), np.sin(yaw)
+            corners = [(-_STOP_HALF, -half), (-_STOP_HALF, half), (_STOP_HALF, half), (_STOP_HALF, -half)]
+            shape = np.array([(x + a * c - b * s, y + a * s + b * c) for a, b in corners])
+            self._fill(shape, Ground.STOP if what == STOP else Ground.YIELD)
 
     def _fill(self, corners: np.ndarray, bit: Ground) -> None:
         """Add a bit inside a polygon float[n, 2] (metres)."""
