@@ -46,4 +46,4 @@ class EvaluationError(RouteGymError):
 
 
 class SensorError(RouteGymError):
-    """Raised when a sensor is unknown, wrongly configured, mounted where it cannot be, or asked for what it cannot give."""
+    """Raised when a sensor is unknown, wrongly configured, or asked for what it cannot give."""

@@ -22,6 +22,7 @@ first of the episode the first. It lives in `BevObservation.memory`, which is co
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -101,7 +102,7 @@ class BevObservation:
         )
         self._ages = np.array(self.config.history, np.int64)
         self.shape = (len(self.config.channels), self.config.height, self.config.width)
-        self.space = gym.spaces.Box(0, 255, self.shape, np.uint8)
+        self.space: gym.Space[Any] = gym.spaces.Box(0, 255, self.shape, np.uint8)
 
     def observe(self, worlds: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Draw every world.
@@ -117,7 +118,8 @@ class BevObservation:
         if out is None:
             out = np.empty(shape, np.uint8)
         if len(worlds) != shape[0] or out.shape != shape or out.dtype != np.uint8:
-            raise ValueError(f"expected {shape[0]} worlds and uint8{list(shape)}; got {len(worlds)}, {out.dtype}{out.shape}")
+            got = f"{len(worlds)} worlds and {out.dtype}{list(out.shape)}"
+            raise ValueError(f"expected {shape[0]} worlds and uint8{list(shape)}; got {got}")
         m = self._map
         draw_all_bev(
             worlds, self._routes, m.tile_index, m.tiles, m.origin, m.scale, m.lines, self._view, self._ages,

@@ -38,8 +38,8 @@ direction is given as its cosine and sine against the ego's heading.
 | 12 | 1 while it brakes visibly | |
 | 13 | -1 blinks left, +1 right, 2 hazard or emergency lights | |
 
-`lanes`: float32[B, 64, 10, 2] x, y of 10 points along a piece of lane of at most 20 m, in the direction of travel; nearest
-first, within 80 m. `lane_features`: float32[B, 64, 6]
+`lanes`: float32[B, 64, 10, 2] x, y of 10 points along a piece of lane of at most 20 m, in the direction of travel;
+nearest first, within 80 m. `lane_features`: float32[B, 64, 6]
 
 | column | meaning | unit |
 |---|---|---|
@@ -72,7 +72,7 @@ first, within 80 m. `lane_features`: float32[B, 64, 6]
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -124,6 +124,10 @@ _MARK_CODE = {
 }
 
 
+def _mark_code(mark: int) -> float:
+    return _MARK_CODE.get(LaneMark(int(mark) % MARK_COLOR), 0.0)
+
+
 class Pieces(NamedTuple):
     """A town's driving lanes in pieces, and its stop lines: what the kernels choose from. N pieces of K points."""
 
@@ -149,7 +153,7 @@ def cut_lanes(net: RoadArrays) -> Pieces:
             x, y = (np.interp(s, at, column[span]) for column in (net.point_x, net.point_y))
             middle = float(s[0] + s[-1]) / 2.0
             p = int(net.lane_first[lane] + min(round(middle / net.lane_step[lane]), span.stop - span.start - 1))
-            marks = [_MARK_CODE.get(LaneMark(int(m[p]) % MARK_COLOR), 0.0) for m in (net.point_left_mark, net.point_right_mark)]
+            marks = [_mark_code(side[p]) for side in (net.point_left_mark, net.point_right_mark)]
             inside = float(net.lane_junction[lane] >= 0)
             lanes.append(int(lane))
             centres.append((net.point_x[p], net.point_y[p], net.point_z[p]))
@@ -359,7 +363,7 @@ class StructuredObservation:
         self.num_worlds = num_worlds
         spaces: dict[str, gym.Space] = {n: gym.spaces.Box(-np.inf, np.inf, s, np.float32) for n, s in SHAPES.items()}
         spaces |= {name: gym.spaces.Box(0, 1, (count,), np.uint8) for name, count in MASKS.items()}
-        self.space = gym.spaces.Dict(spaces)
+        self.space: gym.Space[Any] = gym.spaces.Dict(spaces)
 
     def observe(self, worlds: np.ndarray) -> dict[str, np.ndarray]:
         """Fresh arrays with a leading world axis.
@@ -373,3 +377,10 @@ class StructuredObservation:
         out |= {name: np.zeros((self.num_worlds, count), np.uint8) for name, count in MASKS.items()}
         observe_structure(worlds, self._net, self._routes, self._pieces, *out.values())
         return out
+
+    def snapshot(self, index: int) -> tuple[np.ndarray, ...]:
+        """Nothing is remembered."""
+        return ()
+
+    def restore(self, index: int, snapshot: tuple[np.ndarray, ...]) -> None:
+        """Nothing is remembered."""

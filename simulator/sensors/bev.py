@@ -257,7 +257,8 @@ def draw_actors(x, y, yaw, kind, pose, view, vehicles, walkers, props, draw_prop
 
 
 @kernel
-def draw_bev(w, routes, tile_index, tiles, origin, scale, lines, view, ages, head, tick, kind, pose, light, out):  # type: ignore[no-untyped-def]
+def draw_bev(w, routes, tile_index, tiles, origin, scale, lines, view, ages, head, tick, kind, pose, light,
+             out):  # type: ignore[no-untyped-def]  # fmt: skip
     """One world from above.
 
     Args:
@@ -283,7 +284,8 @@ def draw_bev(w, routes, tile_index, tiles, origin, scale, lines, view, ages, hea
 
 
 @kernel
-def draw_all_bev(worlds, routes, tile_index, tiles, origin, scale, lines, view, ages, head, tick, kind, pose, light, out):  # type: ignore[no-untyped-def]
+def draw_all_bev(worlds, routes, tile_index, tiles, origin, scale, lines, view, ages, head, tick, kind, pose,
+                 light, out):  # type: ignore[no-untyped-def]  # fmt: skip
     """`draw_bev` for every world; `out`: uint8[B, C, H, W]."""
     for b in range(worlds.shape[0]):
         draw_bev(

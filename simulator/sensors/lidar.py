@@ -1,8 +1,9 @@
 """LiDAR: the rays of a tick, what they hit, and what of it comes back.
 
 CARLA's `sensor.lidar.ray_cast` and `ray_cast_semantic`: per tick each laser fires
-round(points_per_second * dt / channels) times, evenly over the part of a turn that the head makes meanwhile, beginning at
-its back (azimuth -horizontal_fov / 2). Points come channel by channel, from the highest laser down, in the order of firing.
+round(points_per_second * dt / channels) times, evenly over the part of a turn that the head makes meanwhile; an episode
+begins with its back (azimuth -horizontal_fov / 2). Points come channel by channel, from the highest laser down, in the
+order of firing.
 """
 
 from __future__ import annotations
@@ -150,8 +151,8 @@ class LidarReader:
         self._tangent = np.tan(angles)
         self._reach = spec.number("range")
         self._seed = int(spec.attributes.get("noise_seed", 0))
-        names = ("atmosphere_attenuation_rate", "dropoff_general_rate", "dropoff_intensity_limit")
-        names += ("dropoff_zero_intensity", "noise_stddev")
+        drops = [f"dropoff_{what}" for what in ("general_rate", "intensity_limit", "zero_intensity")]
+        names = ["atmosphere_attenuation_rate", *drops, "noise_stddev"]
         self._returns = np.array([float(spec.attributes.get(name, 0.0)) for name in names])
         self._local = np.zeros((len(scene.vertex), 3))
         self._azimuth = np.zeros(len(scene.vertex))
@@ -176,8 +177,8 @@ class LidarReader:
             planar, hit = self._sweep(scan, first, cos, sin)
             if self._semantic:
                 collect_semantic(
-                    cos, sin, self._tangent, planar, hit, self._reach, self._pose, self._scene.normal, points, triangles,
-                    counts,
+                    cos, sin, self._tangent, planar, hit, self._reach, self._pose, self._scene.normal, points,
+                    triangles, counts,
                 )  # fmt: skip
             else:
                 collect_points(

@@ -45,9 +45,7 @@ def sensor_pose(w, slot, place, pose, scratch):  # type: ignore[no-untyped-def]
     vehicle_pose(w, slot, vehicle)
     set_axes(local, place[3], place[4], place[5])
     for k in range(3):
-        pose[0, k] = (
-            vehicle[0, k] + place[0] * vehicle[1, k] + place[1] * vehicle[2, k] + place[2] * vehicle[3, k]
-        )
+        pose[0, k] = vehicle[0, k] + place[0] * vehicle[1, k] + place[1] * vehicle[2, k] + place[2] * vehicle[3, k]
         for axis in range(1, 4):
             pose[axis, k] = (
                 local[axis, 0] * vehicle[1, k] + local[axis, 1] * vehicle[2, k] + local[axis, 2] * vehicle[3, k]

@@ -1,7 +1,7 @@
 """Radar: a few rays at random places of its field of view, with the speed at which what they hit goes away.
 
-CARLA's `sensor.other.radar`: per tick int(points_per_second * dt) rays, drawn evenly in radius and angle of an ellipse, so
-that they are denser in the middle. A ray's velocity is that of its target against the radar, along the ray: positive
+CARLA's `sensor.other.radar`: per tick int(points_per_second * dt) rays, drawn evenly in radius and angle of an ellipse,
+so that they are denser in the middle. A ray's velocity is that of its target against the radar, along the ray: positive
 for what moves away (CARLA's source; its reference says the opposite).
 """
 
@@ -119,8 +119,8 @@ def cast_scene(vertex, triangle, chunk_triangle, chunk_low, chunk_high, actor_tr
             gap += outside * outside
         if ahead < 0.0 or gap > far * far * (1.0 + wide * wide + tall * tall):
             continue
-        cast_rays(vertex, triangle, chunk_triangle[chunk], chunk_triangle[chunk + 1], pose, wide, tall, far, rays, order,
-                  depth, hit)  # fmt: skip
+        cast_rays(vertex, triangle, chunk_triangle[chunk], chunk_triangle[chunk + 1], pose, wide, tall, far, rays,
+                  order, depth, hit)  # fmt: skip
     for a in range(num_actors):
         ahead = 0.0
         for k in range(3):

@@ -194,9 +194,8 @@ class SensorRig:
         noise, origin, out = np.array(numbers), np.array(self.network.geo_reference, np.float64), np.zeros(3)
 
         def read(w: np.void, ticks: int) -> Gnss:
-            measure_gnss(
-                w, mount.slot, mount.place, mount.number, mount.noise_seed, noise, origin, out, mount.pose, mount.scratch
-            )
+            where = (w, mount.slot, mount.place, mount.number, mount.noise_seed)
+            measure_gnss(*where, noise, origin, out, mount.pose, mount.scratch)
             return Gnss(*(float(v) for v in out))
 
         return read

@@ -123,9 +123,8 @@ def _parse(sensor: dict[str, Any], number: int, leaderboard: bool) -> SensorSpec
             given[attribute.name] = _value(attribute, value, where)
     attributes = {a.name: a.default for a in kind.attributes.values()} | given | dict(fixed)
     if "upper_fov" in attributes and float(attributes["upper_fov"]) < float(attributes["lower_fov"]):
-        raise SensorError(
-            f"{where}: upper_fov {attributes['upper_fov']} lies under lower_fov {attributes['lower_fov']}; exchange them"
-        )
+        upper, lower = attributes["upper_fov"], attributes["lower_fov"]
+        raise SensorError(f"{where}: upper_fov {upper} lies under lower_fov {lower}; exchange them")
     return SensorSpec(name, kind.id, **place, attributes=attributes, ignored=tuple(ignored))
 
 

@@ -94,7 +94,7 @@ def sweep_triangles(local, azimuth, triangle, first, end, reach, scan, column_co
     """Hit triangles first..end, whose vertices are in the sensor's axes already. Arguments as `sweep_scene`."""
     columns, channels = planar.shape
     start, step, turn = scan[0], scan[1], scan[2]
-    last_lap = int(math.floor((start + step * (columns - 1)) / turn))
+    last_lap = math.floor((start + step * (columns - 1)) / turn)
     steepest, flattest = tangent[0], tangent[channels - 1]
     for t in range(first, end):
         ia, ib, ic = triangle[t, 0], triangle[t, 1], triangle[t, 2]
@@ -111,8 +111,11 @@ def sweep_triangles(local, azimuth, triangle, first, end, reach, scan, column_co
         ra, rb, rc = ax * ax + ay * ay, bx * bx + by * by, cx * cx + cy * cy
         if _outside(az, ra, steepest) and _outside(bz, rb, steepest) and _outside(cz, rc, steepest) and steepest > 0.0:
             continue
-        if _outside(-az, ra, -flattest) and _outside(-bz, rb, -flattest) and _outside(-cz, rc, -flattest) and (
-            flattest < 0.0
+        if (
+            _outside(-az, ra, -flattest)
+            and _outside(-bz, rb, -flattest)
+            and _outside(-cz, rc, -flattest)
+            and (flattest < 0.0)
         ):
             continue
         alpha = azimuth[ia]
@@ -128,8 +131,8 @@ def sweep_triangles(local, azimuth, triangle, first, end, reach, scan, column_co
             if phase_low > phase_high:
                 continue
             for lap in range(last_lap + 1):
-                k0 = max(int(math.ceil((phase_low + lap * turn - start) / step)), 0)
-                k1 = min(int(math.floor((phase_high + lap * turn - start) / step)), columns - 1)
+                k0 = max(math.ceil((phase_low + lap * turn - start) / step), 0)
+                k1 = min(math.floor((phase_high + lap * turn - start) / step), columns - 1)
                 guess = 0
                 for k in range(k0, k1 + 1):
                     c, s = column_cos[k], column_sin[k]
