@@ -231,7 +231,7 @@ def test_a_driven_lane_change_is_noticed_once_for_every_corner():
     )
     lane, marks = int(drive.w["lane"][EGO]), []
     for tick in range(60):
-        drive._controls = np.array([[0.4, 0.0, -0.12 if tick < 12 else (0.12 if tick < 24 else 0.0)]])
+        drive._controls = np.array([[0.4, 0.0, -0.12 if tick < 18 else (0.12 if tick < 36 else 0.0)]])
         super(Ride, drive).tick()
         if (event := reader.read().get("lane")) is not None:
             marks += [mark.type for mark in event[1]]
