@@ -60,8 +60,19 @@ class Section:
         return np.asarray(self.edge[self.centre])
 
 
-def read_sections(network: RoadNetwork) -> list[Section]:
-    """All lane sections of a town, thinned to what keeps their edges within about a centimetre."""
+@dataclass(frozen=True)
+class Landmark:
+    """A sign of the map: OpenDRIVE type, value, place."""
+
+    type: str
+    value: float
+    x: float
+    y: float
+    z: float
+
+
+def read_sections(network: RoadNetwork) -> tuple[list[Section], list[Landmark]]:
+    """All lane sections of a town, thinned to what keeps their edges within about a centimetre; and its signs."""
     document = Document(network.xodr, network.town)
     facts = read_facts(document)
     by_section: dict[tuple[int, int], list[Any]] = {}
@@ -88,7 +99,8 @@ def read_sections(network: RoadNetwork) -> list[Section]:
         facts_here = [by_section[key][i] for i in order]
         block = block[order]
         sections += _sections(key, junction_of.get(key[0], -1), facts_here, block, raw["stations"], number, raw, paints)
-    return sections
+    marks = zip(raw["mark_types"], raw["marks"].tolist())
+    return sections, [Landmark(kind, *row) for kind, row in marks]
 
 
 def _sections(
@@ -173,7 +185,13 @@ def sample_edges(payload: Payload) -> Payload:
         stations.append(s)
         shape.append((len(lanes), len(s)))
         first.append(first[-1] + len(s))
+    marks: dict[tuple[str, int, int], list[float]] = {}
+    for mark in town.get_all_landmarks():
+        at = mark.transform.location
+        marks.setdefault((mark.type, round(at.x * 5), round(at.y * 5)), [float(mark.value), at.x, at.y, at.z])
     return {
+        "mark_types": [key[0] for key in marks],
+        "marks": np.array(list(marks.values()), np.float64).reshape(-1, 4),
         "points": np.concatenate(points) if points else np.zeros((0, 3)),
         "stations": np.concatenate(stations) if stations else np.zeros(0),
         "shape": np.array(shape, np.int64).reshape(-1, 2),

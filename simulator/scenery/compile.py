@@ -7,12 +7,17 @@ import numpy as np
 
 from simulator.roads.network import RoadNetwork
 from simulator.scenery.borders import Section, read_sections
+from simulator.scenery.buildings import add_buildings
+from simulator.scenery.furniture import STREET_LAMP, add_pillars, add_rails, add_street_lamps
 from simulator.scenery.ground import GroundMap, map_ground
 from simulator.scenery.junction_fill import add_junctions
 from simulator.scenery.markings import add_crosswalks, add_markings, add_stop_lines
 from simulator.scenery.mesh import Mesh, MeshBuilder
+from simulator.scenery.plants import add_open_trees, add_street_trees
+from simulator.scenery.plot import Plot
+from simulator.scenery.signals import TRAFFIC_LAMP, add_signs, add_traffic_lights
 from simulator.scenery.surfaces import add_surfaces
-from simulator.scenery.tags import Tag
+from simulator.scenery.tags import Material, Tag
 from simulator.scenery.terrain import add_terrain
 from simulator.scenery.town import CHUNK, TownScenery
 
@@ -22,7 +27,8 @@ _ELEVATED = 1.2  # metres above the terrain from which a road is a bridge
 
 def compile_scenery(network: RoadNetwork) -> TownScenery:
     """Everything that stands in a town; the same for the same map."""
-    sections = read_sections(network)
+    sections, landmarks = read_sections(network)
+    net = network.arrays
     ground = map_ground(sections)
     out = MeshBuilder()
     height = add_terrain(out, ground)
@@ -30,19 +36,36 @@ def compile_scenery(network: RoadNetwork) -> TownScenery:
         add_surfaces(out, section, _is_bridge(section, ground, height))
         add_markings(out, section)
     add_junctions(out, sections)
-    add_crosswalks(out, network.arrays, lambda x, y: float(ground.at(ground.lane_height, x, y)))
-    add_stop_lines(out, network.arrays)
+    add_crosswalks(out, net, lambda x, y: float(ground.at(ground.lane_height, x, y)))
+    add_stop_lines(out, net)
+
+    draws = np.random.default_rng(int(network.digest[:16], 16))
+    plot = Plot(ground)
+    heads = add_traffic_lights(out, net, plot)
+    signs, faces = add_signs(out, net, landmarks, plot)
+    lamps = add_street_lamps(out, sections, plot, draws)
+    add_rails(out, sections, plot, height)
+    add_pillars(out, sections, plot, height)
+    add_buildings(out, sections, plot, draws)
+    add_street_trees(out, sections, plot, draws)
+    add_open_trees(out, plot, draws)
+
     mesh = out.build(CHUNK)
     raised, origin = _raised(mesh)
+    lamp = np.flatnonzero((mesh.material == Material.LAMP) & (mesh.aux >= TRAFFIC_LAMP))
     return TownScenery(
         mesh=mesh,
         raised=raised,
         raised_origin=origin,
         raised_cell=_RAISED_CELL,
-        lamp_triangle=np.zeros(0, np.int32),
-        lamp_light=np.zeros(0, np.int64),
-        lamp_kind=np.zeros(0, np.int64),
-        street_lamp=np.zeros((0, 3), np.float32),
+        lamp_triangle=lamp.astype(np.int32),
+        lamp_light=(mesh.aux[lamp].astype(np.int64) - TRAFFIC_LAMP) // 4,
+        lamp_kind=(mesh.aux[lamp].astype(np.int64) - TRAFFIC_LAMP) % 4,
+        street_triangle=np.flatnonzero((mesh.material == Material.LAMP) & (mesh.aux == STREET_LAMP)).astype(np.int32),
+        street_lamp=lamps,
+        pictures=faces,
+        signal_heads=np.array([(h.light, h.x, h.y, h.z, h.yaw) for h in heads], np.float64).reshape(-1, 5),
+        sign_faces=np.array([(g.x, g.y, g.z, g.yaw) for g in signs], np.float64).reshape(-1, 4),
         ground=height,
         ground_origin=ground.origin,
     )

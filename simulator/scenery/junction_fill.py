@@ -207,7 +207,7 @@ def _add_kerbs(out: MeshBuilder, grid: _Grid, line: np.ndarray, road: np.ndarray
             outward = left if outside_left else -left
             inner = _lift(grid, ends - outward * (0.16 / _CELL), KERB_HEIGHT + 0.004)
             top = world + np.array([0.0, 0.0, KERB_HEIGHT + 0.004])
-            out.add(*strip(inner, top), KERB, Tag.SIDEWALK, Material.KERB)
+            out.add(*strip(inner, top), KERB, Tag.SIDEWALK, Material.KERB, level=1)
 
 
 def _inside(polygon: np.ndarray, point: np.ndarray) -> bool:

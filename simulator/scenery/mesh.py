@@ -29,9 +29,11 @@ class Mesh(NamedTuple):
     colour: np.ndarray  # uint8[T, 3] RGB
     tag: np.ndarray  # uint8[T] Tag
     material: np.ndarray  # uint8[T] Material
-    object: np.ndarray  # int32[T] number of the thing it belongs to, 1..65535; 0 ground
+    object: np.ndarray  # int32[T] number of the thing it belongs to, from FIRST_OBJECT on; 0 ground
     aux: np.ndarray  # int32[T] row of `pattern`, or what the material says; -1 none
     chunk_triangle: np.ndarray  # int32[C+1]
+    chunk_near: np.ndarray  # int32[C] end of the triangles that are always drawn; then those drawn from near only
+    chunk_far: np.ndarray  # int32[C] end of those; then what stands for them from afar
     chunk_vertex: np.ndarray  # int32[C+1]
     chunk_low: np.ndarray  # float32[C, 3] bounding box
     chunk_high: np.ndarray  # float32[C, 3]
@@ -39,6 +41,7 @@ class Mesh(NamedTuple):
 
 
 PATTERN_WIDTH = 12
+FIRST_OBJECT = 20000  # numbers below are those of actors
 
 
 @dataclass
@@ -48,14 +51,14 @@ class MeshBuilder:
     vertices: list[np.ndarray] = field(default_factory=list)
     triangles: list[np.ndarray] = field(default_factory=list)
     colours: list[np.ndarray] = field(default_factory=list)
-    attributes: list[np.ndarray] = field(default_factory=list)  # int32[n, 4] tag, material, object, aux
+    attributes: list[np.ndarray] = field(default_factory=list)  # int32[n, 5] tag, material, object, aux, level
     patterns: list[Sequence[float]] = field(default_factory=list)
     count: int = 0
-    objects: int = 0  # last object number given out
+    objects: int = FIRST_OBJECT - 1  # last object number given out
 
     def new_object(self) -> int:
         """Number for one more thing; they begin again after 65535, as CARLA's instance ids are 16 bits wide."""
-        self.objects = self.objects % 65535 + 1
+        self.objects = self.objects + 1 if self.objects < 65535 else FIRST_OBJECT
         return self.objects
 
     def add(
@@ -67,6 +70,7 @@ class MeshBuilder:
         material: int,
         thing: int = 0,
         aux: int | np.ndarray = -1,
+        level: int = 0,
     ) -> None:
         """Add a piece.
 
@@ -76,6 +80,7 @@ class MeshBuilder:
             colour: RGB in 0..1, one for all or float[m, 3].
             thing: object number.
             aux: one for all, or int[m].
+            level: of detail: 0 always drawn, 1 from near, 2 from afar.
         """
         v = np.asarray(vertices, np.float64).reshape(-1, 3)
         t = np.asarray(triangles, np.int64).reshape(-1, 3)
@@ -83,8 +88,8 @@ class MeshBuilder:
         self.triangles.append(t + self.count)
         self.count += len(v)
         self.colours.append(np.broadcast_to(np.asarray(colour, np.float64), (len(t), 3)))
-        rest = np.empty((len(t), 4), np.int32)
-        rest[:, 0], rest[:, 1], rest[:, 2], rest[:, 3] = tag, material, thing, aux
+        rest = np.empty((len(t), 5), np.int32)
+        rest[:, 0], rest[:, 1], rest[:, 2], rest[:, 3], rest[:, 4] = tag, material, thing, aux, level
         self.attributes.append(rest)
 
     def add_pattern(self, origin: Sequence[float], u: Sequence[float], v: Sequence[float], *rest: float) -> int:
@@ -98,7 +103,7 @@ class MeshBuilder:
         vertex = np.concatenate(self.vertices) if self.vertices else np.zeros((0, 3))
         triangle = np.concatenate(self.triangles) if self.triangles else np.zeros((0, 3), np.int64)
         colour = np.concatenate(self.colours) if self.colours else np.zeros((0, 3))
-        rest = np.concatenate(self.attributes) if self.attributes else np.zeros((0, 4), np.int32)
+        rest = np.concatenate(self.attributes) if self.attributes else np.zeros((0, 5), np.int32)
         # Judged in the precision in which they are kept
         corner = vertex.astype(np.float32).astype(np.float64)[triangle]
         normal = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
@@ -112,16 +117,20 @@ class MeshBuilder:
             key = cell[:, 1] * (cell[:, 0].max() + 1) + cell[:, 0]
         else:
             key = np.zeros(len(triangle), np.int64)
+        key = key * 3 + rest[:, 4]
         order = np.argsort(key, kind="stable")
         triangle, colour, rest, normal, key = triangle[order], colour[order], rest[order], normal[order], key[order]
+        level, key = key % 3, key // 3
         starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else np.zeros(0, np.int64)
         bounds = np.concatenate([starts, [len(key)]]).astype(np.int32)
-        vertices, first, low, high = [], [0], [], []
+        vertices, first, low, high, near, far = [], [0], [], [], [], []
         for a, b in zip(bounds[:-1], bounds[1:]):
             used, index = np.unique(triangle[a:b], return_inverse=True)
             triangle[a:b] = index.reshape(-1, 3) + first[-1]
             vertices.append(vertex[used])
             first.append(first[-1] + len(used))
+            near.append(a + int(np.searchsorted(level[a:b], 1)))
+            far.append(a + int(np.searchsorted(level[a:b], 2)))
             low.append(vertex[used].min(axis=0))
             high.append(vertex[used].max(axis=0))
         return Mesh(
@@ -134,6 +143,8 @@ class MeshBuilder:
             object=rest[:, 2].astype(np.int32),
             aux=rest[:, 3].astype(np.int32),
             chunk_triangle=bounds,
+            chunk_near=np.array(near, np.int32),
+            chunk_far=np.array(far, np.int32),
             chunk_vertex=np.array(first, np.int32),
             chunk_low=np.array(low, np.float32).reshape(-1, 3),
             chunk_high=np.array(high, np.float32).reshape(-1, 3),

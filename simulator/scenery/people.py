@@ -56,7 +56,7 @@ def _head(
     size = top - neck
     out.solid(column(x, 0.0, neck - 0.06, neck + 0.05, 0.055, 0.055, 6), skin, tag)
     out.solid(column(x + 0.01, 0.0, neck + 0.02, neck + 0.55 * size, 0.085, 0.105, 8, True), skin, tag)
-    out.solid(column(x - 0.012, 0.0, neck + 0.5 * size, top, 0.113, 0.06, 8, True), hair, tag)
+    out.solid(column(x - 0.012, 0.0, neck + 0.48 * size, top, 0.107, 0.075, 8, True), hair, tag)
 
 
 def _limb(a: tuple[float, float, float], b: tuple[float, float, float], r0: float, r1: float, sides: int = 5) -> Solid:

@@ -66,11 +66,11 @@ def _kerb(out: MeshBuilder, section: Section, i: int) -> None:
     if i > 0 and not _is_raised(section.type[i - 1]):
         out.add(*wall(left[::-1], KERB_HEIGHT, 0.05), KERB, Tag.SIDEWALK, Material.KERB)
         inner = left + stone * (right - left)
-        out.add(*strip(_up(left) + above, _up(inner) + above), KERB, Tag.SIDEWALK, Material.KERB)
+        out.add(*strip(_up(left) + above, _up(inner) + above), KERB, Tag.SIDEWALK, Material.KERB, level=1)
     if i + 1 < len(section.lane) and not _is_raised(section.type[i + 1]):
         out.add(*wall(right, KERB_HEIGHT, 0.05), KERB, Tag.SIDEWALK, Material.KERB)
         inner = right + stone * (left - right)
-        out.add(*strip(_up(inner) + above, _up(right) + above), KERB, Tag.SIDEWALK, Material.KERB)
+        out.add(*strip(_up(inner) + above, _up(right) + above), KERB, Tag.SIDEWALK, Material.KERB, level=1)
 
 
 def _skirts(out: MeshBuilder, section: Section, n: int, inside: bool) -> None:

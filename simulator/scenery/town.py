@@ -29,7 +29,11 @@ class TownScenery(NamedTuple):
     lamp_triangle: np.ndarray  # int32[n] triangles that are lamps of traffic lights
     lamp_light: np.ndarray  # int64[n] light index
     lamp_kind: np.ndarray  # int64[n] LightState in which it is on
-    street_lamp: np.ndarray  # float32[k, 3] light sources of street lamps
+    street_triangle: np.ndarray  # int32[m] triangles that are lamps of the street
+    street_lamp: np.ndarray  # float64[k, 3] their light sources
+    pictures: np.ndarray  # uint8[n, S, S, 3] RGB faces of signs
+    signal_heads: np.ndarray  # float64[h, 5] light, x, y, z, yaw that its lamps look to
+    sign_faces: np.ndarray  # float64[g, 4] x, y, z, yaw that a sign looks to
     ground: np.ndarray  # float32[rows, columns] terrain height at 1 m
     ground_origin: np.ndarray  # float64[2]
 

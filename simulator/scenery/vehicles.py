@@ -315,7 +315,8 @@ class _Shape:
         low = min(p[1] for p in s.body)
         self.block((nose - 0.05, -0.50, low + 0.05), (nose + 0.003, 0.50, front_z - 0.03), TRIM, Material.PLAIN)
         self.block((nose - 0.02, -0.13, low + 0.08), (nose + 0.006, 0.13, low + 0.14), WHITE, Material.PLAIN)
-        self.block((tail - 0.006, -0.14, rear_z - 0.16), (tail + 0.02, 0.14, rear_z - 0.09), WHITE, Material.PLAIN)
+        plate = max(rear_z - 0.16, low + 0.06)
+        self.block((tail - 0.006, -0.14, plate), (tail + 0.02, 0.14, plate + 0.06), WHITE, Material.PLAIN)
 
     def load(self, kind: str) -> None:
         """What a truck carries behind its cab."""

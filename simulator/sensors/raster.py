@@ -179,8 +179,8 @@ def _fill(x0, y0, x1, y1, x2, y2, w0, dw_x, dw_y, t, inverse_depth, triangle_id,
 
 @kernel
 def draw_view(
-    vertex, triangle, chunk_triangle, chunk_vertex, chunk_low, chunk_high, actor_triangle, actor_vertex, actor_sphere,
-    num_actors, axes, position, f, cx, cy, far, camera, inverse_depth, triangle_id, row_low, row_high,
+    vertex, triangle, chunk_triangle, chunk_near, chunk_far, chunk_vertex, chunk_low, chunk_high, actor_triangle, actor_vertex, actor_sphere,
+    num_actors, axes, position, f, cx, cy, far, near, camera, inverse_depth, triangle_id, row_low, row_high,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """Clear rows row_low..row_high and draw into them all that they show.
 
@@ -191,6 +191,7 @@ def draw_view(
         actor_sphere: float64[A, 4] centre and radius.
         axes, position: the camera's (`camera_geometry.pose_matrix`). f, cx, cy: pixels.
         far: metres along the view axis beyond which chunks and actors are left out.
+        near: metres to a chunk's box within which its details are drawn.
         camera: float64[V, 3] scratch.
     """
     clear(inverse_depth, triangle_id, row_low, row_high)
@@ -224,10 +225,18 @@ def draw_view(
     for c in range(chunk_low.shape[0]):
         if _box_in_view(chunk_low, chunk_high, c, axes, position, left, right, top, bottom, far):
             to_camera(vertex, chunk_vertex[c], chunk_vertex[c + 1], axes, position, camera)
+            gap_x = max(chunk_low[c, 0] - position[0], position[0] - chunk_high[c, 0], 0.0)
+            gap_y = max(chunk_low[c, 1] - position[1], position[1] - chunk_high[c, 1], 0.0)
+            close = gap_x * gap_x + gap_y * gap_y < near * near
             draw_triangles(
-                camera, triangle, chunk_triangle[c], chunk_triangle[c + 1], f, cx, cy, inverse_depth, triangle_id,
-                row_low, row_high,
+                camera, triangle, chunk_triangle[c], chunk_far[c] if close else chunk_near[c], f, cx, cy, inverse_depth,
+                triangle_id, row_low, row_high,
             )  # fmt: skip
+            if not close:
+                draw_triangles(
+                    camera, triangle, chunk_far[c], chunk_triangle[c + 1], f, cx, cy, inverse_depth, triangle_id,
+                    row_low, row_high,
+                )  # fmt: skip
 
 
 @kernel

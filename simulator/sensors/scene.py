@@ -26,13 +26,14 @@ from simulator.scenery.model import load_models
 from simulator.scenery.surfaces import KERB_HEIGHT
 from simulator.scenery.town import TownScenery, load_scenery
 from simulator.sensors.camera_geometry import Pose, check_camera, check_world, focal_length, mounted, pose_matrix
-from simulator.sensors.pose_actors import BODY_COLOURS, light_signals, place_actors
+from simulator.sensors.scene_actors import BODY_COLOURS, light_signals, place_actors
 from simulator.sensors.raster import draw_view
-from simulator.sensors.weather import is_dark
+from simulator.sensors.scene_weather import is_dark
 from simulator.state import MAX_ACTORS
 
 FAR = 1000.0  # metres: the depth camera's range, and how far one sees
 
+_DETAIL_METRES, _DETAIL_FOCAL = 36.0, 0.11  # metres, and metres per pixel of focal length, of full detail
 _ROOM = 48  # actors with the largest model that fit; more actors fit when they are smaller
 
 
@@ -128,7 +129,15 @@ class Scene:
         light_signals(world, town.lamp_light, town.lamp_kind, town.lamp_triangle, self.paint, self.glow)
 
     def look(
-        self, axes: np.ndarray, position: np.ndarray, width: int, height: int, fov: float, *, far: float = FAR
+        self,
+        axes: np.ndarray,
+        position: np.ndarray,
+        width: int,
+        height: int,
+        fov: float,
+        *,
+        far: float = FAR,
+        detail: float | None = None,
     ) -> View:
         """Visibility buffer of a pinhole camera (`camera_geometry` states the conventions).
 
@@ -136,6 +145,7 @@ class Scene:
             axes: float64[3, 3], columns forward, right and up of the camera. position: float64[3].
             fov: horizontal, degrees.
             far: metres along the view axis beyond which whole chunks are left out.
+            detail: metres within which trees and the like are drawn in full; by default it depends on the focal length.
 
         Raises:
             SensorError: impossible resolution or field of view.
@@ -145,14 +155,16 @@ class Scene:
             self._views[height, width] = (np.zeros((height, width), np.int32), np.zeros((height, width), np.float32))
         ids, inverse = self._views[height, width]
         f = focal_length(width, fov)
+        near = detail if detail is not None else _DETAIL_METRES + _DETAIL_FOCAL * f
         mesh = self.town.mesh
 
         def band(number: int) -> None:
             low, high = height * number // self._threads, height * (number + 1) // self._threads
             draw_view(
-                self.vertex, self.triangle, mesh.chunk_triangle, mesh.chunk_vertex, mesh.chunk_low, mesh.chunk_high,
+                self.vertex, self.triangle, mesh.chunk_triangle, mesh.chunk_near, mesh.chunk_far, mesh.chunk_vertex,
+                mesh.chunk_low, mesh.chunk_high,
                 self.actor_triangle, self.actor_vertex, self.actor_sphere, self.num_actors, axes, position, f,
-                width / 2, height / 2, far, self._scratch[number], inverse, ids, low, high,
+                width / 2, height / 2, far, near, self._scratch[number], inverse, ids, low, high,
             )  # fmt: skip
 
         if self._pool is None:
@@ -175,6 +187,12 @@ class Scene:
         """`look` of a camera that is fixed to an actor."""
         check_camera(width, height, fov, mount)
         return self.look(*mounted(world, slot, mount), width, height, fov, far=far)
+
+    def light_street(self, on: bool) -> None:
+        """Switch the street lamps."""
+        lamps = self.town.street_triangle
+        self.glow[lamps] = 1.0 if on else 0.0
+        self.paint[lamps] = (255.0, 224.0, 160.0) if on else (215.0, 215.0, 205.0)
 
     def range_to(self, triangle: np.ndarray, position: np.ndarray, direction: np.ndarray) -> np.ndarray:
         """float64[...] metres from `position` along unit vectors float[..., 3] to the planes of triangles int[...].
