@@ -66,9 +66,9 @@ _SEED = Attribute("noise_seed", 0)
 _ROLE = Attribute("role_name", "default")
 
 _IMAGE = (
-    Attribute("image_size_x", 800, "px", 1, 8192),
-    Attribute("image_size_y", 600, "px", 1, 8192),
-    Attribute("fov", 90.0, "deg, horizontal", 1.0, 179.0),
+    Attribute("image_size_x", 800, "px", 1, 4096),
+    Attribute("image_size_y", 600, "px", 1, 4096),
+    Attribute("fov", 90.0, "deg, horizontal", 1.0, 170.0),
     Attribute("lens_circle_falloff", 5.0, "", 0.0, 10.0),
     Attribute("lens_circle_multiplier", 0.0, "", 0.0, 10.0),
     Attribute("lens_k", -1.0),

@@ -41,6 +41,7 @@ from simulator.sensors.specs import SensorSpec
 from simulator.state import EGO, MAX_ACTORS, MAX_CONTACTS, TICK_SECONDS
 
 if TYPE_CHECKING:
+    from simulator.sensors.camera_reader import CameraReaders
     from simulator.sensors.scene import Scene
 
 Read = Callable[[np.void, int], Data | None]  # (world, ticks since the last measurement) -> data, None without event
@@ -126,6 +127,7 @@ class SensorRig:
         self._worlds, self._world, self._slot = worlds, world, slot
         self._net = bundle(network.arrays) if net is None else net
         self._scene = scene
+        self._cameras: CameraReaders | None = None
         self._mounts = [Mount(spec, number, slot) for number, spec in enumerate(self.specs)]
         self._readers = [self._reader(mount) for mount in self._mounts]
 
@@ -144,6 +146,8 @@ class SensorRig:
         tick = int(w["tick"])
         found = {}
         placed = False
+        if self._cameras is not None:
+            self._cameras.begin()
         for mount, read in zip(self._mounts, self._readers, strict=True):
             interval = float(mount.spec.attributes.get("sensor_tick", 0.0))
             if not is_due(tick, interval):
@@ -169,7 +173,7 @@ class SensorRig:
             "sensor.speedometer": lambda mount: lambda w, ticks: Speed(float(forward_speed(w, mount.slot))),
             "sensor.opendrive_map": lambda mount: lambda w, ticks: TownMap(self.network.xodr),
         }
-        return makers[mount.spec.type](mount)
+        return self._camera(mount) if mount.spec.kind.camera else makers[mount.spec.type](mount)
 
     def _looked_at(self) -> Scene:
         """The town's triangles; they and their kernels are loaded for sensors that need them only."""
@@ -178,6 +182,13 @@ class SensorRig:
 
             self._scene = Scene(self.network)
         return self._scene
+
+    def _camera(self, mount: Mount) -> Read:
+        from simulator.sensors.camera_reader import CameraReaders
+
+        if self._cameras is None:
+            self._cameras = CameraReaders(self._looked_at())
+        return self._cameras.reader(mount.spec, mount.slot)
 
     def _lidar(self, mount: Mount) -> Read:
         from simulator.sensors.lidar import LidarReader
