@@ -269,6 +269,31 @@ def test_the_leaderboard_mirrors_the_radars_columns():
     assert unit.read()["s0"][1][:, ::-1].tobytes() == unit.measure()["s0"].data.points.tobytes()
 
 
+# ---- cameras beside them ----------------------------------------------------------------------------------------------
+
+
+def test_cameras_and_lidar_of_one_rig_see_the_same_things():
+    worlds = standing_car(x=100.0, y=1.75)
+    put(worlds, "vehicle.mercedes.sprinter", 115.0, 1.75)
+    place = {"x": 2.4, "z": 1.0}
+    size = {"width": 65, "height": 33, "fov": 90}
+    unit = rig(
+        worlds,
+        {"type": "sensor.camera.depth"} | place | size,
+        {"type": "sensor.camera.semantic_segmentation"} | place | size,
+        SEMANTIC | place | {"channels": 1, "upper_fov": 0.0, "lower_fov": 0.0, "points_per_second": 3600 * 20},
+    )
+    found = {name: data for name, (frame, data) in unit.read().items()}
+    depth, classes, points = found["s0"], found["s1"], found["s2"]
+    assert (depth.dtype, depth.shape, classes.shape) == (np.uint8, (33, 65, 4), (33, 65, 4))
+    blue, green, red = (depth[16, 32, k].astype(float) for k in range(3))
+    metres = 1000.0 * (red + 256.0 * green + 65536.0 * blue) / (2**24 - 1)
+    ahead = points[np.argmin(abs(points["y"]) + 1e3 * (points["x"] < 0.0))]
+    assert metres == pytest.approx(float(ahead["x"]), abs=0.05)
+    assert classes[16, 32, 2] == ahead["object_tag"]
+    assert classes[16, 32, 2] in (Tag.CAR, Tag.TRUCK)
+
+
 # ---- together ---------------------------------------------------------------------------------------------------------
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
 from simulator.errors import SensorError
 from simulator.sensors import SENSOR_TYPES, check_leaderboard_rules, parse_blueprint, parse_sensors
+from simulator.sensors.__main__ import attribute_table, preset_table
 from simulator.sensors.leaderboard_presets import PRESETS
 
 CAMERA = {"type": "sensor.camera.rgb", "id": "front", "x": 0.8, "y": 0.0, "z": 1.6, "roll": 0.0, "pitch": 0.0,
@@ -51,6 +53,12 @@ def test_the_leaderboard_sets_these_itself(sensor: str, name: str, value: float)
 def test_presets_are_attributes_within_their_ranges():
     for type_id, preset in PRESETS.items():
         parse_blueprint(type_id, preset)
+
+
+def test_the_documentation_has_the_tables_that_the_catalogue_prints():
+    page = (Path(__file__).parent.parent / "docs" / "sensors.md").read_text(encoding="utf-8")
+    assert attribute_table() in page
+    assert preset_table() in page
 
 
 def test_a_radar_keeps_its_fields_of_view_on_the_leaderboard():

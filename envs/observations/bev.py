@@ -4,7 +4,7 @@ Ahead of the ego is up, its right is right; the ego itself is not drawn, as it n
 
 | channel | what | values |
 |---|---|---|
-| `road` | lanes that vehicles drive on; what lies beside them (parking, bicycle lane, shoulder) | 255; 128 |
+| `road` | lanes that vehicles drive on; what is paved beside them (parking, bicycle lane, shoulder) | 255; 128 |
 | `sidewalk` | crosswalks; sidewalks | 255; 128 |
 | `markings` | solid lines; lines that may be crossed from one side at least | 255; 128 |
 | `stops` | stop lines of stop signs; of yield signs | 255; 128 |

@@ -6,6 +6,7 @@ Each pixel is a set of bits (`Ground`). North is up: rows run along y, columns a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntFlag
 from functools import lru_cache
@@ -20,14 +21,19 @@ _SHIFT = 4  # fractional bits of the coordinates that OpenCV draws with
 _PIECE = 24  # lane points to a polygon, so that a polygon touches few tiles
 _LINE_HALF = 0.13  # m, half width of a marking as drawn; it must not fall between two samples
 _STOP_HALF = 0.3  # m, half width of a stop line, along the road
+_WEDGE = 1.5  # m; gaps in a junction up to twice as wide are closed
+_ISLAND = 100.0  # m2; smaller holes in a junction are closed
 _MOST_BYTES = 512 << 20  # above this, a town is drawn at half the resolution
+
+
+Slices = tuple[slice, slice]
 
 
 class Ground(IntFlag):
     """What a pixel of the town's picture may be at once."""
 
     LANE = 1  # driving lane
-    BESIDE = 2  # parking, bicycle lane, shoulder
+    BESIDE = 2  # parking, bicycle lane, shoulder; the wedges between the lanes of a junction
     SIDEWALK = 4
     CROSSWALK = 8
     SOLID = 16  # marking that may not be crossed from either side
@@ -118,6 +124,7 @@ class _Painter:
             area = _AREA.get(LaneType(int(net.lane_type[lane])))
             if area is not None:
                 self._lane(lane, area)
+        self._close_junctions()
         for k in range(len(net.crosswalk_first) - 1):
             span = slice(net.crosswalk_first[k], net.crosswalk_first[k + 1])
             self._fill(np.stack([net.crosswalk_x[span], net.crosswalk_y[span]], axis=1), Ground.CROSSWALK)
@@ -152,6 +159,58 @@ class _Painter:
             if kinds[a] and run.stop - a > 1:
                 half = _LINE_HALF * across[run]
                 self._fill(np.concatenate([line[run] - half, (line[run] + half)[::-1]]), Ground(int(kinds[a])))
+
+    def _close_junctions(self) -> None:
+        """Lanes through a junction leave wedges and holes between them; those are paved as well."""
+        import cv2
+
+        net, margin = self.net, 4.0
+        reach = max(round(_WEDGE * self.scale), 1)
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+        junction = net.lane_junction[net.point_lane]
+        for j in range(int(junction.max(initial=-1)) + 1):
+            x, y = net.point_x[junction == j], net.point_y[junction == j]
+            if not len(x):
+                continue
+            low = ((np.array([x.min(), y.min()]) - margin - self.origin) * self.scale).astype(int)
+            high = ((np.array([x.max(), y.max()]) + margin - self.origin) * self.scale).astype(int)
+            bits = self._read(low, high)
+            paved = (bits & int(Ground.LANE | Ground.BESIDE | Ground.SIDEWALK) != 0).astype(np.uint8)
+            closed = cv2.morphologyEx(paved, cv2.MORPH_CLOSE, disc)
+            count, label, stats, _ = cv2.connectedComponentsWithStats(1 - closed, connectivity=4)
+            small = stats[:, cv2.CC_STAT_AREA] < _ISLAND * self.scale**2
+            # what touches the frame goes on outside
+            edge = np.concatenate([label[0], label[-1], label[:, 0], label[:, -1]])
+            small[np.unique(edge)] = False
+            small[0] = False
+            closed[small[label]] = 1
+            self._add(low, (closed > paved).astype(np.uint8) * np.uint8(Ground.BESIDE))
+
+    def _read(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """uint8[rows, columns] of the pixels from `low` to `high` (columns, rows)."""
+        out = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
+        for number, part, inside in self._overlaps(low, high):
+            if number >= 0:
+                out[part] = self.tiles[number][inside]
+        return out
+
+    def _add(self, low: np.ndarray, bits: np.ndarray) -> None:
+        """Add bits from pixel `low` on, where there are tiles."""
+        for number, part, inside in self._overlaps(low, low + np.array(bits.shape)[::-1]):
+            if number >= 0:
+                self.tiles[number][inside] |= bits[part]
+
+    def _overlaps(self, low: np.ndarray, high: np.ndarray) -> Iterator[tuple[int, Slices, Slices]]:
+        """Number of every tile in a rectangle, its part of the rectangle, and the rectangle's part of it."""
+        last = np.array(self.index.shape)[::-1] - 1
+        begin, end = np.maximum(low // TILE, 0), np.minimum((high - 1) // TILE, last)
+        for row in range(begin[1], end[1] + 1):
+            for column in range(begin[0], end[0] + 1):
+                corner = np.array([column, row]) * TILE
+                a, b = np.maximum(low, corner), np.minimum(high, corner + TILE)
+                part = (slice(a[1] - low[1], b[1] - low[1]), slice(a[0] - low[0], b[0] - low[0]))
+                inside = (slice(a[1] - corner[1], b[1] - corner[1]), slice(a[0] - corner[0], b[0] - corner[0]))
+                yield int(self.index[row, column]), part, inside
 
     def _signs(self) -> None:
         for x, y, yaw, half, what in self.lines.sign:
