@@ -5,7 +5,8 @@ One tick of it:
 | order | what | where |
 |---|---|---|
 | 1 | who is near, and where they will be | `agents.expert_forecast` |
-| 2 | which line: the path, past an obstacle, aside for a siren | `agents.expert_passing`, `agents.expert_make_way` |
+| 2 | which line: the path, past an obstacle, aside for a siren, | `agents.expert_passing`, `agents.expert_make_way` |
+| | to the right for invaders, out of a parking space | `agents.expert_nudge`, `agents.expert_pull_out` |
 | 3 | which stretches of the line are taken, when | `agents.expert_space` |
 | 4 | halts: lights, stop signs, blocked junctions | `agents.expert_rules` |
 | 5 | gaps in crossing and merging traffic | `agents.expert_gaps` |
@@ -25,12 +26,21 @@ from agents.base import Agent
 from agents.expert_forecast import find_near, forecast_near
 from agents.expert_gaps import rush, take_gap
 from agents.expert_make_way import make_way
-from agents.expert_memory import LONG_STEPS, STEPS, empty_memory, new_sheet
-from agents.expert_passing import pass_obstacles, watch_standing
-from agents.expert_path import line_curvature, offset_at, path_pose, prepare_coarse
+from agents.expert_memory import LONG_STEPS, PASS, STEPS, empty_memory, new_sheet
+from agents.expert_nudge import nudge
+from agents.expert_passing import find_cluster, pass_obstacles, watch_standing
+from agents.expert_path import line_curvature, offset_at, path_pose, place_on_path, prepare_coarse
+from agents.expert_pull_out import pull_out
 from agents.expert_rules import find_halts
 from agents.expert_space import lay_out
-from agents.expert_speed import safe_acceleration, set_caps, smooth, wanted_acceleration
+from agents.expert_speed import (
+    MAX_ACCELERATION,
+    PASS_ACCELERATION,
+    safe_acceleration,
+    set_caps,
+    smooth,
+    wanted_acceleration,
+)
 from agents.path_control import pedals, steer_on_line
 from envs.world import WorldBatch
 from simulator.array_bundle import ArrayBundle
@@ -52,11 +62,14 @@ def drive(w, e, net, routes, sheet, wrong_way_ok, control):  # type: ignore[no-u
     prepare_coarse(sheet, routes, w.route, w.path_s, _REACH)
     find_near(w, e, routes, sheet, _REACH)
     forecast_near(w, e, net, routes, sheet, LONG_STEPS)
+    nudge(w, e, net, routes, sheet)
     watch_standing(w, e)
+    blocked = find_cluster(w, e, sheet, sheet.cluster)
     lay_out(w, e, routes, sheet, False, STEPS)
     find_halts(w, e, net, routes, sheet)
     tried = make_way(w, e, net, routes, sheet)
-    if pass_obstacles(w, e, net, routes, sheet, wrong_way_ok) or tried:
+    tried = pass_obstacles(w, e, net, routes, sheet, blocked, wrong_way_ok) or tried
+    if pull_out(w, e, net, routes, sheet) or tried:
         lay_out(w, e, routes, sheet, False, STEPS)
     set_caps(w, e, net, routes, sheet, False)
     wanted = wanted_acceleration(w, e, sheet)
@@ -64,7 +77,8 @@ def drive(w, e, net, routes, sheet, wrong_way_ok, control):  # type: ignore[no-u
     if e.rushing == 1:
         chosen = rush(w, sheet)
     else:
-        chosen = safe_acceleration(sheet, w.path_s, speed, min(wanted, wanted_acceleration(w, e, sheet)))
+        tail = PASS_ACCELERATION if e.manoeuvre == PASS else MAX_ACCELERATION
+        chosen = safe_acceleration(sheet, w.path_s, speed, min(wanted, wanted_acceleration(w, e, sheet)), tail)
     acceleration = smooth(w, e, chosen)
     throttle, brake = pedals(speed, acceleration)
     if speed < 0.3 and acceleration < 0.05:
@@ -79,7 +93,7 @@ def steer_line(w, e, routes):  # type: ignore[no-untyped-def]
     """Steering (-1..1) that keeps the ego on its line."""
     speed = w.speed[EGO]
     ahead = speed * _PREVIEW
-    s = w.path_s + ahead
+    s = place_on_path(w, routes) + ahead
     x, y, yaw, curvature = path_pose(routes, w.route, s)
     offset, slope, second = offset_at(e, s, w.path_s)
     bend = line_curvature(curvature, offset, slope, second)

@@ -40,6 +40,8 @@ NOSE_IN_AFTER = 20.0  # s of waiting at a junction
 NOSE_IN_SECONDS = 1.5  # until the ego is seen on shared ground
 NOSE_IN_BRAKE = 3.0  # m/s2 that others may then have to brake
 FLOW_SPACING = 18.0  # m, assumed while a flow shows one vehicle
+ONCOMING_SPACING = 60.0  # m, likewise, of a flow that brakes for the ego
+TRUST_BRAKES_AFTER = 25.0  # s behind an obstacle after which the ego counts on oncoming vehicles to brake if need be
 FLOW_SHARE = 0.9  # of the spacing seen so far that is assumed for the next vehicle
 GONE = 1e4  # m beside the path: not there
 _TRACK_ACCELERATION = 1.8  # m/s2 of scripted vehicles that reach for their speed
@@ -85,16 +87,19 @@ def find_near(w, e, routes, sheet, reach):  # type: ignore[no-untyped-def]
         sheet.behind[n] = 0.0
         n += 1
     sheet.count[0] = n
-    expect_flows(w, sheet)
+    expect_flows(w, e, sheet)
 
 
 @kernel
-def expect_flows(w, sheet):  # type: ignore[no-untyped-def]
-    """Add the next vehicle of each reckless flow, not yet there, a bit closer behind the last than they are apart."""
+def expect_flows(w, e, sheet):  # type: ignore[no-untyped-def]
+    """Add the next vehicle of each flow, not yet there, a bit closer behind the last than they are apart."""
     n = sheet.count[0]
     for q in range(sheet.count[0]):
         j = sheet.slot[q]
-        if w.role[j] != _FLOW or w.behaviour[j] != _TRACK or w.driver_flags[j] & _IGNORE_VEHICLES == 0 or n == MAX_NEAR:
+        if w.role[j] != _FLOW or w.behaviour[j] != _TRACK or n == MAX_NEAR:
+            continue
+        reckless = w.driver_flags[j] & _IGNORE_VEHICLES != 0
+        if not reckless and e.blocked > TRUST_BRAKES_AFTER:
             continue
         first = w.track_s[j]
         others = 0
@@ -107,7 +112,7 @@ def expect_flows(w, sheet):  # type: ignore[no-untyped-def]
                 others += 1
         if others < 0:
             continue
-        spacing = FLOW_SPACING
+        spacing = FLOW_SPACING if reckless else ONCOMING_SPACING
         if others > 0:
             spacing = FLOW_SHARE * (first - w.track_s[j]) / others
         sheet.slot[n] = j

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from agents.expert_memory import KEEP_LANE, LATE_TURN, STEPS
-from agents.expert_path import path_pose, profile_at, take_trial
+from agents.expert_path import path_pose, take_trial, trial_at
 from agents.expert_space import lay_out
 from agents.expert_speed import (
     FREE,
@@ -104,6 +104,7 @@ def late_turn(w, e, net, routes, sheet, aside):  # type: ignore[no-untyped-def]
     sheet.trial_d[2] = 0.0
     sheet.trial_count[0] = 3
     sheet.trial_slope[0] = 0.0
+    sheet.trial_bend[0] = 0.0
     return stays_on_lanes(w, net, routes, sheet, start, leave)
 
 
@@ -112,7 +113,7 @@ def stays_on_lanes(w, net, routes, sheet, start, end):  # type: ignore[no-untype
     """True when the ego's centre stays on driving lanes along the trial (the leaderboard allows 0.5 m beside them)."""
     s = start
     while s < end:
-        d, slope, second = profile_at(sheet.trial_s, sheet.trial_d, sheet.trial_count[0], sheet.trial_slope[0], s)
+        d, slope, second = trial_at(sheet, s)
         x, y, yaw, curvature = path_pose(routes, w.route, s)
         lane, lane_s, lateral, distance = nearest_lane(
             net, x - math.sin(yaw) * d, y + math.cos(yaw) * d, w.z[EGO], DRIVING_MASK

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from agents.expert_memory import KEEP_LANE, MAKE_WAY, STEPS
-from agents.expert_path import lane_there, profile_at, take_trial
+from agents.expert_path import lane_there, profile_now, take_trial
 from agents.expert_space import lay_out
 from agents.expert_speed import MAX_ACCELERATION, roll, set_caps
 from simulator.kernel import kernel
@@ -36,7 +36,7 @@ def hear_siren(w, sheet):  # type: ignore[no-untyped-def]
 @kernel
 def plan_aside(w, e, sheet, offset):  # type: ignore[no-untyped-def]
     """Write the profile that leads to `offset` and stays there into the trial."""
-    now, slope, second = profile_at(e.knot_s, e.knot_d, e.num_knots, e.first_slope, w.path_s)
+    now, slope, second = profile_now(e, w.path_s)
     shift = math.sqrt(abs(offset - now) + 0.01)
     sheet.trial_s[0] = w.path_s
     sheet.trial_d[0] = now
@@ -44,6 +44,7 @@ def plan_aside(w, e, sheet, offset):  # type: ignore[no-untyped-def]
     sheet.trial_d[1] = offset
     sheet.trial_count[0] = 2
     sheet.trial_slope[0] = slope
+    sheet.trial_bend[0] = second
 
 
 @kernel
@@ -65,7 +66,7 @@ def make_way(w, e, net, routes, sheet):  # type: ignore[no-untyped-def]
     if siren < 0:
         if e.manoeuvre != MAKE_WAY:
             return False
-        now, slope, second = profile_at(e.knot_s, e.knot_d, e.num_knots, e.first_slope, w.path_s)
+        now, slope, second = profile_now(e, w.path_s)
         if e.num_knots == 0 or (e.knot_d[e.num_knots - 1] == 0.0 and w.path_s > e.knot_s[e.num_knots - 1]):
             e.manoeuvre = KEEP_LANE
             e.num_knots = 0

@@ -21,7 +21,7 @@ MAX_PATH_LIGHTS = 48
 MAX_BUSY = 24  # blocked stretches of the path in one forecast step
 
 #: Manoeuvres that move the ego off its path.
-KEEP_LANE, PASS, MAKE_WAY, LATE_TURN = 0, 1, 2, 3
+KEEP_LANE, PASS, MAKE_WAY, LATE_TURN, TURN_BACK = 0, 1, 2, 3, 4
 
 #: One record a world; all zero but for -1 ids at the start of an episode (`empty_memory`).
 EXPERT = np.dtype(
@@ -31,6 +31,7 @@ EXPERT = np.dtype(
         ("knot_s", np.float64, (KNOTS,)),  # m along the path
         ("knot_d", np.float64, (KNOTS,)),  # m
         ("first_slope", np.float64),  # of the profile at its first knot
+        ("first_bend", np.float64),  # 1/m, its second derivative there
         ("nudge", np.float64),  # m, small shift inside the lane for those who come too near
         ("nudge_target", np.float64),
         ("manoeuvre", np.int8),
@@ -97,6 +98,7 @@ class Sheet(NamedTuple):
     trial_d: np.ndarray  # float64[KNOTS]
     trial_count: np.ndarray  # int64[1] its knots
     trial_slope: np.ndarray  # float64[1] its first slope
+    trial_bend: np.ndarray  # float64[1] 1/m its first second derivative
     stop: np.ndarray  # float64[1] m along the path where the centre must halt, huge for nowhere
 
 
@@ -133,5 +135,6 @@ def new_sheet() -> Sheet:
         trial_d=np.zeros(KNOTS),
         trial_count=np.zeros(1, np.int64),
         trial_slope=np.zeros(1),
+        trial_bend=np.zeros(1),
         stop=np.zeros(1),
     )

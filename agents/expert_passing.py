@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 
-from agents.expert_memory import KEEP_LANE, LATE_TURN, LONG_STEPS, MAKE_WAY, PASS, STEPS
-from agents.expert_path import glide_to, lane_there, profile_at, take_trial
+from agents.expert_memory import KEEP_LANE, LATE_TURN, LONG_STEPS, MAKE_WAY, PASS, STEPS, TURN_BACK
+from agents.expert_path import STANDING, glide_to, lane_there, path_pose, profile_now, start_of_line, take_trial
 from agents.expert_space import ROOM_TO_TURN_OUT, lay_out
 from agents.expert_speed import HURRY_ACCELERATION, PASS_ACCELERATION, roll, set_caps
 from simulator.blueprints import Kind
@@ -33,9 +33,11 @@ CLEARANCE = 0.75  # m beside an obstacle
 TIGHT = 0.45  # m, where that keeps the ego in its lane
 CRAWLING = 5.0  # m/s, bicycles slower than this are passed
 TOGETHER = 14.0  # m between obstacles that are passed in one go
-SHORTEST = 5.0  # m of path for a shift of 1 m; grows with its square root
+SHORTEST = 4.7  # m of path for a shift of 1 m; grows with its square root
 HURRY_AFTER = 5.0  # s behind an obstacle after which the ego passes in a hurry
+TURN_BACK_METRES = 5.0  # of path back into the lane for an ego that has begun to turn out
 BEGUN = 0.3  # m from where it waited at which a pass has begun
+RETURNED = 0.3  # of the way back, which may be left when the forecasts end: the ego is a tenth of its shift aside then
 OWN_LANE, SAME_WAY, WRONG_WAY = 0, 1, 2
 
 
@@ -183,10 +185,10 @@ def side_offset(w, net, routes, cluster, side, wrong_way_ok, clearance):  # type
 
 
 @kernel
-def plan_pass(w, e, sheet, cluster, offset):  # type: ignore[no-untyped-def]
+def plan_pass(w, e, routes, sheet, cluster, offset):  # type: ignore[no-untyped-def]
     """Write the profile of a pass into the trial: out, along, back. Returns where it ends, m along the path."""
     here = w.path_s
-    now, slope, second = profile_at(e.knot_s, e.knot_d, e.num_knots, e.first_slope, here)
+    now, slope, second = start_of_line(w, e, routes, 0)
     speed = max(w.speed[EGO], 4.0)
     shift = math.sqrt(abs(offset - now) + 0.01)
     length = max(SHORTEST * shift, 1.4 * speed * shift)
@@ -198,6 +200,8 @@ def plan_pass(w, e, sheet, cluster, offset):  # type: ignore[no-untyped-def]
         length = room
     else:
         length = max(room, SHORTEST * shift)
+        if w.speed[EGO] < STANDING:  # too near for a smooth start: with the wheels turned
+            now, slope, second = start_of_line(w, e, routes, 1 if offset > now else -1)
     aside = math.sqrt(abs(offset) + 0.01)
     back = max(6.0, 1.3 * max(speed, 7.0)) * aside
     leave = max(cluster[1] + w.half_length[EGO] + 1.0, start + length + 0.5)
@@ -211,6 +215,7 @@ def plan_pass(w, e, sheet, cluster, offset):  # type: ignore[no-untyped-def]
     sheet.trial_d[3] = 0.0
     sheet.trial_count[0] = 4
     sheet.trial_slope[0] = slope if start == here else 0.0
+    sheet.trial_bend[0] = second if start == here else 0.0
     return leave + back
 
 
@@ -224,19 +229,63 @@ def trial_passes(w, e, net, routes, sheet, until, way):  # type: ignore[no-untyp
     k, end, left = roll(sheet, s, w.speed[EGO], 1.0, most, True, LONG_STEPS)
     if way == SAME_WAY:
         return k == LONG_STEPS and end > min(until, s + 12.0)
-    return end >= until - 2.0 or (k == LONG_STEPS and way == OWN_LANE and end > s + 12.0)
+    back = sheet.trial_s[3] - RETURNED * (sheet.trial_s[3] - sheet.trial_s[2])
+    return end >= back or (k == LONG_STEPS and way == OWN_LANE and end > s + 12.0)
 
 
 @kernel
-def go_on_passing(w, e, sheet, blocked):  # type: ignore[no-untyped-def]
+def wait_place(w, e, net, routes, aside):  # type: ignore[no-untyped-def]
+    """Offset at the left (`aside` -1) or right (1) of the ego's lane where it waits to pass an obstacle, m."""
+    lane, lane_s = lane_there(routes, w.route, w.path_s)
+    if lane < 0:
+        return 0.0
+    return aside * max(0.5 * net.point_width[net.lane_first[lane]] - w.half_width[EGO] - 0.1, 0.0)
+
+
+@kernel
+def sticks_out(w, net, routes):  # type: ignore[no-untyped-def]
+    """True when a front corner of the ego is beyond the edges of its lane."""
+    lane, lane_s = lane_there(routes, w.route, w.path_s)
+    if lane < 0:
+        return False
+    x, y, yaw, curvature = path_pose(routes, w.route, w.path_s)
+    turn = w.yaw[EGO] - yaw
+    front = w.path_offset + w.half_length[EGO] * math.sin(turn)
+    return abs(front) + w.half_width[EGO] * abs(math.cos(turn)) > 0.5 * net.point_width[net.lane_first[lane]]
+
+
+@kernel
+def turn_back(w, e, net, routes):  # type: ignore[no-untyped-def]
+    """Make the line lead back into the lane within a few metres, with the wheels turned."""
+    side = -1 if w.path_offset > 0.0 else 1
+    now, slope, second = start_of_line(w, e, routes, side)
+    e.knot_s[0] = w.path_s
+    e.knot_d[0] = now
+    e.knot_s[1] = w.path_s + TURN_BACK_METRES
+    e.knot_d[1] = wait_place(w, e, net, routes, -side)
+    e.num_knots = 2
+    e.first_slope = slope
+    e.first_bend = second
+    e.manoeuvre = TURN_BACK
+    e.rushing = 0
+    e.still = 0.0
+
+
+@kernel
+def go_on_passing(w, e, net, routes, sheet, blocked):  # type: ignore[no-untyped-def]
     """A pass that has begun: move its return with obstacles that move, end it, give it up when stuck before them."""
     cluster = sheet.cluster
     if w.path_s > e.pass_until:
         e.manoeuvre = KEEP_LANE
         e.num_knots = 0
         return
-    if e.still > 3.0:  # stuck: hold this place beside the path, and plan afresh from it
-        now, slope, second = profile_at(e.knot_s, e.knot_d, e.num_knots, e.first_slope, w.path_s)
+    halted = w.speed[EGO] < 0.1 and e.num_knots == 4 and w.path_s < e.knot_s[1]
+    if halted or e.still > 3.0:
+        if sticks_out(w, net, routes):
+            turn_back(w, e, net, routes)
+            return
+        # hold this place beside the path, and plan afresh from it
+        now, slope, second = profile_now(e, w.path_s)
         glide_to(w, e, now, 6.0)
         e.manoeuvre = KEEP_LANE
         return
@@ -251,20 +300,27 @@ def go_on_passing(w, e, sheet, blocked):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def pass_obstacles(w, e, net, routes, sheet, wrong_way_ok):  # type: ignore[no-untyped-def]
-    """Begin, adapt or end a pass. Returns True when trials have overwritten what the sheet says of the line in use."""
+def pass_obstacles(w, e, net, routes, sheet, blocked, wrong_way_ok):  # type: ignore[no-untyped-def]
+    """Begin, adapt or end a pass. `blocked`: there is a cluster to pass (`find_cluster`).
+
+    Returns True when trials have overwritten what the sheet says of the line in use.
+    """
     if e.manoeuvre == MAKE_WAY or e.manoeuvre == LATE_TURN:
         return False
     cluster = sheet.cluster
-    blocked = find_cluster(w, e, sheet, cluster)
-    now, slope, second = profile_at(e.knot_s, e.knot_d, e.num_knots, e.first_slope, w.path_s)
+    now, slope, second = profile_now(e, w.path_s)
+    if e.manoeuvre == TURN_BACK:
+        if w.path_s < e.knot_s[1] and e.still < 3.0 and sticks_out(w, net, routes):
+            return False
+        e.manoeuvre = KEEP_LANE
     if e.manoeuvre == PASS:
         if abs(now - e.wait_offset) > BEGUN:
-            go_on_passing(w, e, sheet, blocked)
+            go_on_passing(w, e, net, routes, sheet, blocked)
             return False
-        room = cluster[0] - w.half_length[EGO] - w.path_s
-        if blocked and e.num_knots == 4 and w.speed[EGO] > 0.5 and room < ROOM_TO_TURN_OUT + 1.0:
-            k, end, left = roll(sheet, w.path_s, w.speed[EGO], 1.0, PASS_ACCELERATION, True, STEPS)
+        if blocked and e.num_knots == 4:  # it has been found good: kept up as long as it meets nobody
+            most = PASS_ACCELERATION if e.blocked < HURRY_AFTER else HURRY_ACCELERATION
+            set_caps(w, e, net, routes, sheet, False)
+            k, end, left = roll(sheet, w.path_s, w.speed[EGO], 1.0, most, True, STEPS)
             if k == STEPS:
                 return False
     if not blocked:
@@ -288,7 +344,7 @@ def pass_obstacles(w, e, net, routes, sheet, wrong_way_ok):  # type: ignore[no-u
                 continue
             if aside == 0:
                 aside = side
-            until = plan_pass(w, e, sheet, cluster, offset)
+            until = plan_pass(w, e, routes, sheet, cluster, offset)
             if trial_passes(w, e, net, routes, sheet, until, way):
                 take_trial(e, sheet)
                 e.manoeuvre = PASS
@@ -297,13 +353,13 @@ def pass_obstacles(w, e, net, routes, sheet, wrong_way_ok):  # type: ignore[no-u
                 return True
     # wait behind it, a little to the side on which it will be passed
     e.manoeuvre = KEEP_LANE
-    lane, lane_s = lane_there(routes, w.route, w.path_s)
-    if aside == 0:
-        aside = -1
-    e.wait_offset = 0.0
-    if lane >= 0:
-        e.wait_offset = aside * max(0.5 * net.point_width[net.lane_first[lane]] - w.half_width[EGO] - 0.1, 0.0)
+    e.wait_offset = wait_place(w, e, net, routes, -1 if aside == 0 else aside)
+    if w.speed[EGO] < 0.1 and sticks_out(w, net, routes):
+        turn_back(w, e, net, routes)
+        return True
     room = cluster[0] - w.half_length[EGO] - ROOM_TO_TURN_OUT - w.path_s
+    if room < 1.0 and w.speed[EGO] < 0.2:  # no creeping: the room is needed to turn out
+        sheet.stop[0] = min(sheet.stop[0], w.path_s)
     if room > 6.0 and room < 30.0 and (e.num_knots != 2 or abs(e.knot_d[1] - e.wait_offset) > 0.1):
         glide_to(w, e, e.wait_offset, room)
     elif e.num_knots == 4:

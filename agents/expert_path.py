@@ -11,12 +11,16 @@ import math
 from agents.expert_memory import COARSE, COARSE_STRIDE
 from simulator.dynamics import REAR_AXLE
 from simulator.kernel import kernel
+from simulator.state import EGO
 
+NUDGE_METRES = 12.0  # m within which the line reaches a nudge
+STANDING = 0.5  # m/s, below which a new line may start where and as the ego stands
+TIGHTEST_BEND = 0.26  # 1/m, near the steering's limit
 _BEHIND = 40.0  # m of path behind the ego that is searched
 
 
 @kernel
-def profile_at(knot_s, knot_d, count, first_slope, s):  # type: ignore[no-untyped-def]
+def profile_at(knot_s, knot_d, count, first_slope, first_bend, s):  # type: ignore[no-untyped-def]
     """Offset (m), slope and second derivative (1/m) of a profile at `s`."""
     if count == 0:
         return 0.0, 0.0, 0.0
@@ -28,20 +32,40 @@ def profile_at(knot_s, knot_d, count, first_slope, s):  # type: ignore[no-untype
             t = (s - knot_s[k]) / length
             rise = knot_d[k + 1] - knot_d[k]
             m = first_slope * length if k == 0 else 0.0
+            b = first_bend * length * length if k == 0 else 0.0
             t2 = t * t
             d = knot_d[k] + rise * t2 * t * (10.0 - 15.0 * t + 6.0 * t2)
             d += m * t * (1.0 - t2 * (6.0 - 8.0 * t + 3.0 * t2))
+            d += 0.5 * b * t2 * (1.0 - t) * (1.0 - t) * (1.0 - t)
             slope = rise * 30.0 * t2 * (1.0 - 2.0 * t + t2) + m * (1.0 - 18.0 * t2 + 32.0 * t2 * t - 15.0 * t2 * t2)
+            slope += b * t * (1.0 - t) * (1.0 - t) * (1.0 - 2.5 * t)
             second = rise * 60.0 * t * (1.0 - 3.0 * t + 2.0 * t2) + m * (-36.0 * t + 96.0 * t2 - 60.0 * t2 * t)
+            second += b * (1.0 - t) * (1.0 - 8.0 * t + 10.0 * t2)
             return d, slope / length, second / (length * length)
     return knot_d[count - 1], 0.0, 0.0
 
 
 @kernel
+def profile_now(e, s):  # type: ignore[no-untyped-def]
+    """Offset (m), slope and second derivative (1/m) of the profile in use at `s`."""
+    return profile_at(e.knot_s, e.knot_d, e.num_knots, e.first_slope, e.first_bend, s)
+
+
+@kernel
+def trial_at(sheet, s):  # type: ignore[no-untyped-def]
+    """As `profile_now`, for the profile on trial."""
+    return profile_at(
+        sheet.trial_s, sheet.trial_d, sheet.trial_count[0], sheet.trial_slope[0], sheet.trial_bend[0], s
+    )
+
+
+@kernel
 def offset_at(e, s, here):  # type: ignore[no-untyped-def]
     """Offset (m), slope and second derivative of the line in use: profile, and the nudge that grows ahead of `here`."""
-    d, slope, second = profile_at(e.knot_s, e.knot_d, e.num_knots, e.first_slope, s)
-    share = min(max((s - here) / 8.0, 0.0), 1.0)
+    d, slope, second = profile_now(e, s)
+    share = min(max((s - here) / NUDGE_METRES, 0.0), 1.0)
+    if share < 1.0:
+        slope += (e.nudge_target - e.nudge) / NUDGE_METRES
     return d + e.nudge + (e.nudge_target - e.nudge) * share, slope, second
 
 
@@ -49,20 +73,21 @@ def offset_at(e, s, here):  # type: ignore[no-untyped-def]
 def line_at(e, sheet, trial, s, here):  # type: ignore[no-untyped-def]
     """As `offset_at`, for the profile on trial where `trial` is set."""
     if trial:
-        return profile_at(sheet.trial_s, sheet.trial_d, sheet.trial_count[0], sheet.trial_slope[0], s)
+        return trial_at(sheet, s)
     return offset_at(e, s, here)
 
 
 @kernel
 def glide_to(w, e, offset, length):  # type: ignore[no-untyped-def]
     """Make the profile lead from here to `offset` within `length` metres, and stay there."""
-    now, slope, second = profile_at(e.knot_s, e.knot_d, e.num_knots, e.first_slope, w.path_s)
+    now, slope, second = profile_now(e, w.path_s)
     e.knot_s[0] = w.path_s
     e.knot_d[0] = now
     e.knot_s[1] = w.path_s + length
     e.knot_d[1] = offset
     e.num_knots = 2
     e.first_slope = slope
+    e.first_bend = second
 
 
 @kernel
@@ -73,15 +98,16 @@ def take_trial(e, sheet):  # type: ignore[no-untyped-def]
         e.knot_d[k] = sheet.trial_d[k]
     e.num_knots = sheet.trial_count[0]
     e.first_slope = sheet.trial_slope[0]
+    e.first_bend = sheet.trial_bend[0]
 
 
 @kernel
 def path_pose(routes, route, s):  # type: ignore[no-untyped-def]
-    """Pose on the path at `s` metres: x, y, yaw, curvature. Straight on beyond its end."""
+    """Pose on the path at `s` metres: x, y, yaw, curvature. Straight on beyond its end, and before its start."""
     first = routes.path_first[route]
     count = routes.path_first[route + 1] - first
     f = s / routes.path_step[route]
-    beyond = 0.0
+    beyond = min(s, 0.0)
     if f > count - 1.001:
         beyond = (f - (count - 1.001)) * routes.path_step[route]
         f = count - 1.001
@@ -96,6 +122,31 @@ def path_pose(routes, route, s):  # type: ignore[no-untyped-def]
     x = routes.path_x[p] * (1.0 - f) + routes.path_x[p + 1] * f + beyond * math.cos(yaw)
     y = routes.path_y[p] * (1.0 - f) + routes.path_y[p + 1] * f + beyond * math.sin(yaw)
     return x, y, yaw, routes.path_curvature[p] * (1.0 - f) + routes.path_curvature[p + 1] * f
+
+
+@kernel
+def start_of_line(w, e, routes, side):  # type: ignore[no-untyped-def]
+    """What a new line starts with, as `profile_now` gives it: the line in use, or the place of an ego that stands.
+
+    `side`: -1 or 1 if it first turns the wheels to the left or right as far as they go, else 0. The centre of the box
+    then sets out obliquely (the slip of the kinematic bicycle, `simulator.dynamics`).
+    """
+    if w.speed[EGO] >= STANDING:
+        return profile_now(e, w.path_s)
+    x, y, yaw, curvature = path_pose(routes, w.route, place_on_path(w, routes))
+    turn = math.atan2(math.sin(w.yaw[EGO] - yaw), math.cos(w.yaw[EGO] - yaw))
+    turn += side * math.asin(REAR_AXLE * TIGHTEST_BEND)
+    return w.path_offset, math.tan(min(max(turn, -1.0), 1.0)), side * TIGHTEST_BEND
+
+
+@kernel
+def place_on_path(w, routes):  # type: ignore[no-untyped-def]
+    """The ego's place along its path, m; negative before the path's start, where `w.path_s` is 0."""
+    if w.path_s > 0.0:
+        return w.path_s
+    p = routes.path_first[w.route]
+    yaw = routes.path_yaw[p]
+    return min((w.x[EGO] - routes.path_x[p]) * math.cos(yaw) + (w.y[EGO] - routes.path_y[p]) * math.sin(yaw), 0.0)
 
 
 @kernel

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 
-from agents.expert_memory import KEEP_LANE, MAX_BUSY, PASS
+from agents.expert_forecast import TRUST_BRAKES_AFTER
+from agents.expert_memory import KEEP_LANE, MAX_BUSY, PASS, TURN_BACK
 from agents.expert_path import body_pose, line_at, line_curvature, path_pose
 from simulator.blueprints import Kind
 from simulator.kernel import kernel
@@ -184,12 +185,15 @@ def lay_out(w, e, routes, sheet, trial, steps):  # type: ignore[no-untyped-def]
     committed = not trial and (e.rushing == 1 or e.manoeuvre == PASS)
     if committed:
         slim = 0.4  # a gap that has been taken is given up only for a real conflict
+    turning_back = not trial and e.manoeuvre == TURN_BACK
+    if turning_back:
+        slim = 0.1  # out of the way of those who stand before its nose
     for n in range(sheet.count[0]):
         j = sheet.slot[n]
         moving = sheet.fixed[n] == 0
         tight = is_tight(w, e, j)
         side = side_margin(w, j, sheet.turn[n, 0], moving, tight)
-        if moving or e.still > 25.0:
+        if moving or turning_back or e.still > 25.0:
             side *= slim
         ends = slim * (0.3 if not moving or tight else 0.5 + 0.05 * abs(w.speed[j]))
         sheet.keep[n] = ROOM_TO_TURN_OUT if sheet.obstacle[n] == 3 and e.manoeuvre == KEEP_LANE else 2.0
@@ -208,7 +212,8 @@ def lay_out(w, e, routes, sheet, trial, steps):  # type: ignore[no-untyped-def]
             side = 0.05
             ends = 0.1
             low, high = stretch_moving(w, e, routes, sheet, trial, n, 0, side, ends)
-            if low < here < high and sheet.s[n, 0] < here + 0.5:  # it touches the ego from behind: away from it
+            abreast = 0.5 if not trial else -w.half_length[EGO]
+            if low < here < high and sheet.s[n, 0] < here + abreast:  # it touches the ego from behind: away from it
                 for k in range(steps):
                     sheet.low[n, k] = _EMPTY_LOW
                     sheet.high[n, k] = _EMPTY_HIGH
@@ -270,13 +275,14 @@ def gather(w, e, sheet, steps, exact):  # type: ignore[no-untyped-def]
                     add_busy(sheet, k, sheet.low[n, 0], sheet.high[n, 0], sheet.keep[n], 0.0)
             continue
         tight = is_tight(w, e, sheet.slot[n])
+        reckless = w.driver_flags[sheet.slot[n]] & _IGNORE_VEHICLES != 0
         for k in range(steps):
             facing = math.cos(sheet.turn[n, k])
             before = 0
             after = 1
             if facing < -0.97:
                 before = 1
-                after = 3
+                after = 1 if e.blocked > TRUST_BRAKES_AFTER and not reckless else 3
             elif facing < 0.7:
                 before = 0 if tight else 1
                 after = 1 if tight else 2

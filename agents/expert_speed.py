@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from agents.expert_memory import CAP_METRES, CAPS, KEEP_LANE, MAKE_WAY, PASS, STEP_SECONDS, STEPS
-from agents.expert_path import line_at, line_curvature
+from agents.expert_path import TIGHTEST_BEND, line_at, line_curvature
 from simulator.dynamics import throttle_acceleration
 from simulator.kernel import kernel
 from simulator.state import EGO, TICK_SECONDS
@@ -18,6 +18,8 @@ from simulator.state import EGO, TICK_SECONDS
 FREE = 1e6
 BEND_ACCELERATION = 2.4  # m/s2 sideways
 PASS_BEND_ACCELERATION = 3.4  # m/s2 sideways, when passing
+TIGHT_START = 2.5  # m with the wheels turned as far as they go,
+TIGHT_SPEED = 1.8  # m/s there
 COMFORT_BRAKE = 2.0  # m/s2 towards caps
 MAX_ACCELERATION = 2.2  # m/s2
 PASS_ACCELERATION = 4.0  # m/s2, beside an obstacle
@@ -42,6 +44,11 @@ def set_caps(w, e, net, routes, sheet, trial):  # type: ignore[no-untyped-def]
     step = routes.path_step[r]
     sheet.cap_start[0] = w.path_s
     sideways = PASS_BEND_ACCELERATION if trial or e.manoeuvre != KEEP_LANE else BEND_ACCELERATION
+    wheels_turned = -FREE  # m along the path to which a tight start needs the wheels as they are
+    if trial and sheet.trial_count[0] > 0 and abs(sheet.trial_bend[0]) > 0.9 * TIGHTEST_BEND:
+        wheels_turned = sheet.trial_s[0] + TIGHT_START
+    if not trial and e.num_knots > 0 and abs(e.first_bend) > 0.9 * TIGHTEST_BEND:
+        wheels_turned = e.knot_s[0] + TIGHT_START
     limit = 0.0
     for k in range(CAPS):
         s = w.path_s + k * CAP_METRES
@@ -57,6 +64,8 @@ def set_caps(w, e, net, routes, sheet, trial):  # type: ignore[no-untyped-def]
         cap = limit
         if bend > 0.002:
             cap = min(cap, math.sqrt(sideways / bend))
+        if s < wheels_turned:
+            cap = min(cap, TIGHT_SPEED)
         sheet.cap[k] = cap
     for k in range(CAPS - 2, -1, -1):
         cap = math.sqrt(sheet.cap[k + 1] * sheet.cap[k + 1] + 2.0 * COMFORT_BRAKE * CAP_METRES)
@@ -150,10 +159,13 @@ def roll(sheet, s, speed, first, tail, drive_on, steps):  # type: ignore[no-unty
 
 
 @kernel
-def is_safe(sheet, s, speed, first, drive_on, brake):  # type: ignore[no-untyped-def]
-    """True when, after one step with `first`, braking with `brake` meets nobody; or, with `drive_on`, driving on."""
+def is_safe(sheet, s, speed, first, drive_on, tail, brake):  # type: ignore[no-untyped-def]
+    """True when, after one step with `first`, braking with `brake` meets nobody; or, with `drive_on`, driving on.
+
+    Driving on, the ego accelerates by at most `tail`.
+    """
     if drive_on:
-        k, end, left = roll(sheet, s, speed, first, MAX_ACCELERATION, True, STEPS)
+        k, end, left = roll(sheet, s, speed, first, tail, True, STEPS)
         if k == STEPS:
             return True
     k, end, left = roll(sheet, s, speed, first, -brake, False, STEPS)
@@ -161,9 +173,9 @@ def is_safe(sheet, s, speed, first, drive_on, brake):  # type: ignore[no-untyped
 
 
 @kernel
-def safe_acceleration(sheet, s, speed, wanted):  # type: ignore[no-untyped-def]
-    """The highest acceleration up to `wanted` after which a safe way is left, m/s2."""
-    if is_safe(sheet, s, speed, wanted, True, GENTLE_BRAKE):
+def safe_acceleration(sheet, s, speed, wanted, tail):  # type: ignore[no-untyped-def]
+    """The highest acceleration up to `wanted` after which a safe way is left, m/s2; `tail` as in `is_safe`."""
+    if is_safe(sheet, s, speed, wanted, True, tail, GENTLE_BRAKE):
         return wanted
     for harshness in range(3):
         brake = GENTLE_BRAKE if harshness == 0 else FIRM_BRAKE if harshness == 1 else HARDEST_BRAKE
@@ -171,10 +183,10 @@ def safe_acceleration(sheet, s, speed, wanted):  # type: ignore[no-untyped-def]
         trial = wanted if harshness > 0 else wanted - 0.8
         while upper > -brake:
             trial = max(trial, -brake)
-            if is_safe(sheet, s, speed, trial, harshness == 0, brake):
+            if is_safe(sheet, s, speed, trial, harshness == 0, tail, brake):
                 for _ in range(3):  # between the last unsafe and the first safe one
                     middle = 0.5 * (trial + upper)
-                    if is_safe(sheet, s, speed, middle, harshness == 0, brake):
+                    if is_safe(sheet, s, speed, middle, harshness == 0, tail, brake):
                         trial = middle
                     else:
                         upper = middle

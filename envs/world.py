@@ -37,7 +37,7 @@ _CONTROLLED = int(Behaviour.CONTROLLED)
 @kernel
 def begin_world(w, net, routes, seed):  # type: ignore[no-untyped-def]
     """The state at the first agent call, but for scenarios and criteria: lights, ego, background traffic."""
-    seed_draws(w, seed, w.route)
+    seed_draws(w, seed, routes.stream[w.route])
     reset_lights(w, net)
     for _ in range(SETTLING_TICKS):
         tick_lights(w, net)

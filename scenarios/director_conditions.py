@@ -7,11 +7,10 @@ import math
 from scenarios.opcodes import Op
 from simulator.actors import distance_between, set_speed
 from simulator.draws import uniform
-from simulator.drivers import FREE, obstacle_in_corridor
+from simulator.drivers import FREE, obstacle_on_track
 from simulator.kernel import kernel
 from simulator.state import EGO, Behaviour, DriverFlag
 
-_TRACK = int(Behaviour.TRACK)
 _HOLD = int(Behaviour.HOLD)
 _CONSTANT_VELOCITY = int(DriverFlag.CONSTANT_VELOCITY)
 _STANDING = 0.001  # m/s at or below which an arrival never happens
@@ -126,7 +125,7 @@ def chase(w, routes, slot, number):  # type: ignore[no-untyped-def]
     """Refresh an imposed speed: relative to the ego's, but no faster than what is close ahead in the way."""
     wanted = number[0] + number[2] * math.hypot(w.vx[EGO], w.vy[EGO])
     look = number[3] + number[4] * w.speed[slot]
-    gap, speed_ahead = obstacle_in_corridor(w, slot, track_curvature(w, routes, slot), look + 8.0)
+    gap, speed_ahead = obstacle_on_track(w, routes, slot, look + 8.0)
     if gap < FREE and gap < look:
         wanted = min(wanted, speed_ahead)
     w.target_speed[slot] = wanted
@@ -143,16 +142,3 @@ def meet_ego(w, slot, number):  # type: ignore[no-untyped-def]
     if w.driver_flags[slot] & _CONSTANT_VELOCITY:
         set_speed(w, slot, wanted)
     return distance < number[4]
-
-
-@kernel
-def track_curvature(w, routes, slot):  # type: ignore[no-untyped-def]
-    """Curvature (1/m, positive right) of an actor's track where it is; 0 off tracks."""
-    t = w.track[slot]
-    if w.behaviour[slot] != _TRACK or t < 0:
-        return 0.0
-    first = routes.track_first[t]
-    last = routes.track_first[t + 1] - 2
-    p = min(max(first + int(w.track_s[slot] / routes.track_step[t]), first), last)
-    turn = routes.track_yaw[p + 1] - routes.track_yaw[p]
-    return math.atan2(math.sin(turn), math.cos(turn)) / routes.track_step[t]

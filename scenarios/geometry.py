@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -166,6 +167,7 @@ def pack_routes(
         return _joined([getattr(g, name) for g in geometries], dtype)
 
     return RouteArrays(
+        stream=np.array([zlib.crc32(route.id.encode()) for route in routes], np.int64),
         trace_first=_offsets(len(g.trace_x) for g in geometries),
         trace_x=joined("trace_x", np.float64),
         trace_y=joined("trace_y", np.float64),

@@ -53,6 +53,7 @@ class Suite:
 SUITES: Mapping[str, Suite] = {
     "smoke": Suite("MiniTown", per_type=1, first_id=101, seed=1),
     "minitown60": Suite("MiniTown", per_type=5, first_id=1001, seed=2),
+    "minitown220": Suite("MiniTown", per_type=5, first_id=2001, seed=3, types=tuple(ALL_RECIPES)),
 }
 
 

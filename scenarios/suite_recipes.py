@@ -270,7 +270,7 @@ def obstacle(draws: Draws) -> Parameters:
 
 
 def two_ways(draws: Draws) -> Parameters:
-    return {"distance": value(whole(draws, 40, 44)), "frequency": interval(draws, (32, 63), (109, 184))}
+    return {"distance": value(whole(draws, 40, 44)), "frequency": interval(draws, (32, 63), (150, 184))}
 
 
 def _walker(draws: Draws) -> Parameters:

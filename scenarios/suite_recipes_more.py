@@ -292,9 +292,11 @@ def _exit_flow(lane: LanePoint, leaving: LanePoint, draws: Draws) -> Parameters:
 
 
 def _turns_off(lane: LanePoint) -> bool:
-    """The lane on the left leads to another road."""
+    """The lane on the left leads to another road, and nothing makes the stream, which would run into the ego, halt."""
     net, beside = lane.net, entry_of(lane).to_the("left")
-    if beside is None or not is_driving(beside):
+    if beside is None or not is_driving(beside) or is_signalled(lane):
+        return False
+    if int(net.lane_stop_sign[entry_of(lane).lane]) >= 0:
         return False
     inside = straightest(net, beside.lane)
     ways_out = [straightest(net, lane.lane), straightest(net, inside) if inside >= 0 else -1]

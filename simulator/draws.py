@@ -11,7 +11,7 @@ from simulator.kernel import kernel
 
 @kernel
 def seed_draws(w, seed, stream):  # type: ignore[no-untyped-def]
-    """Start a world's draws from (seed, stream), such as (episode seed, route index)."""
+    """Start a world's draws from (seed, stream), such as (episode seed, hash of the route id)."""
     w.rng = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(stream) * np.uint64(0xD1B54A32D192ED03)
     next_bits(w)
     next_bits(w)

@@ -210,6 +210,54 @@ def obstacle_on_plan(w, net, i, reach):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def track_pose(w, routes, i, ahead):  # type: ignore[no-untyped-def]
+    """Pose (x, y, yaw) that is `ahead` metres along i's track; straight on beyond its end."""
+    t = w.track[i]
+    first = routes.track_first[t]
+    count = routes.track_first[t + 1] - first
+    f = max((w.track_s[i] + ahead) / routes.track_step[t], 0.0)
+    k = min(int(f), count - 2)
+    p = first + k
+    f -= k
+    yaw = routes.track_yaw[p] if f < 0.5 else routes.track_yaw[p + 1]
+    x = routes.track_x[p] + f * (routes.track_x[p + 1] - routes.track_x[p])
+    y = routes.track_y[p] + f * (routes.track_y[p + 1] - routes.track_y[p])
+    return x, y, yaw
+
+
+@kernel
+def obstacle_on_track(w, routes, i, reach):  # type: ignore[no-untyped-def]
+    """As `obstacle_on_plan`, in the strip along the track of a scripted vehicle, at the offset that it wants."""
+    if w.behaviour[i] != _TRACK or w.track[i] < 0:
+        return obstacle_in_corridor(w, i, 0.0, reach)
+    c = math.cos(w.yaw[i])
+    s = math.sin(w.yaw[i])
+    best = FREE
+    best_speed = 0.0
+    for j in range(w.num_slots):
+        if j == i or w.kind[j] == 0 or w.hidden[j] == 1:
+            continue
+        dx = w.x[j] - w.x[i]
+        dy = w.y[j] - w.y[i]
+        along = dx * c + dy * s
+        if along <= 0.0 or dx * dx + dy * dy > reach * reach:
+            continue
+        if abs(w.z[j] - w.z[i]) > 3.0 or 2.0 * w.half_height[j] < FLAT:
+            continue
+        for _ in range(2):  # the second look is from the place that the first has found
+            px, py, yaw = track_pose(w, routes, i, along)
+            pc = math.cos(yaw)
+            ps = math.sin(yaw)
+            along += (w.x[j] - px) * pc + (w.y[j] - py) * ps
+        across = -(w.x[j] - px) * ps + (w.y[j] - py) * pc - w.desired_offset[i]
+        gap = gap_in_strip(w, i, j, along, across, yaw)
+        if gap < best:
+            best = gap
+            best_speed = max(w.vx[j] * pc + w.vy[j] * ps, 0.0)
+    return best, best_speed
+
+
+@kernel
 def curve_speed(w, net, i):  # type: ignore[no-untyped-def]
     """Speed (m/s) that the bends ahead of a traffic vehicle allow."""
     lane = w.plan[i, 0]
@@ -251,12 +299,12 @@ def decide_on_lanes(w, net, i):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def decide_on_track(w, i, curvature):  # type: ignore[no-untyped-def]
+def decide_on_track(w, routes, i):  # type: ignore[no-untyped-def]
     """Set the acceleration of a scripted vehicle; with constant velocity it is imposed in `roll_on_track`."""
     flags = w.driver_flags[i]
     acceleration = idm(w.speed[i], w.target_speed[i], FREE, 0.0, 1.0, STANDSTILL_GAP)
     if flags & _IGNORE_VEHICLES == 0:
-        gap, leader_speed = obstacle_in_corridor(w, i, curvature, 6.0 + 1.6 * abs(w.speed[i]))
+        gap, leader_speed = obstacle_on_track(w, routes, i, 6.0 + 1.6 * abs(w.speed[i]))
         acceleration = min(
             acceleration, idm(w.speed[i], max(w.target_speed[i], 0.1), gap, leader_speed, 0.6, STANDSTILL_GAP)
         )
@@ -315,7 +363,7 @@ def roll_on_track(w, routes, i):  # type: ignore[no-untyped-def]
     if w.driver_flags[i] & _CONSTANT_VELOCITY:
         following = w.target_speed[i]
     else:
-        decide_on_track(w, i, curvature)
+        decide_on_track(w, routes, i)
         following = max(w.speed[i] + w.acceleration[i] * TICK_SECONDS, 0.0)
     slip = steer_along(w, i, offset - w.desired_offset[i], heading, curvature)
     move(w, i, slip, following)

@@ -13,6 +13,7 @@ import numpy as np
 class RouteArrays(NamedTuple):
     """Packed arrays of R routes on one town."""
 
+    stream: np.ndarray  # int64[R] hash of the route's id: which draws its worlds make, wherever it stands in a batch
     # the dense route as the leaderboard traces it (docs/bench2drive.md 1.2)
     trace_first: np.ndarray  # int32[R+1]
     trace_x: np.ndarray  # float64[N] metres

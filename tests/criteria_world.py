@@ -160,6 +160,7 @@ def straight_route(
     frames = weather or [(0.0, BASE_WEATHER)]
     fields = {name: np.zeros(0) for name in RouteArrays._fields}
     fields.update(
+        stream=np.zeros(1, np.int64),
         trace_first=np.array([0, len(x)], np.int32),
         trace_x=x,
         trace_y=np.full(len(x), y),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from agents.expert import Expert
+from agents.expert_memory import Sheet
 from envs.routes import RouteBatch
 from envs.vector_env import load_routes
 from envs.world import LOG_COLUMNS, EpisodeStart, WorldBatch
@@ -43,6 +44,26 @@ def test_a_drive_alone_equals_the_same_drive_among_others(smoke: RouteBatch) -> 
     among, _ = ride(smoke, [0, 1, 2, 3, 4, 5, 6, 7], ticks=500)
     for mine, theirs in zip(alone.state, among.state, strict=True):
         assert mine[0].tobytes() == theirs[4].tobytes()
+
+
+def test_nothing_on_its_sheet_outlives_a_tick() -> None:
+    routes = load_routes("minitown60")
+    chosen = [5, 22, 36, 41, 50]  # passing, stepping out, turning, merging, making way
+
+    def drive(ink: float) -> bytes:
+        batch = WorldBatch(routes, len(chosen))
+        expert = Expert()
+        expert.bind(batch)
+        for b, route in enumerate(chosen):
+            batch.reset(b, EpisodeStart(route, seed=7))
+            expert.reset(b, 7)
+        for _ in range(500):
+            for name in Sheet._fields:
+                getattr(expert._sheet, name)[...] = ink
+            batch.tick(expert.act())
+        return batch.worlds.tobytes()
+
+    assert drive(ink=0) == drive(ink=7)
 
 
 def test_world_and_memory_copied_together_go_on_alike(smoke: RouteBatch) -> None:

@@ -17,8 +17,8 @@ from simulator.roads.opendrive import Document, lanes_of_section, read_facts, se
 from simulator.roads.sample import SHORTEST_LANE
 
 _STEP = 1.0  # metres between stations as they are sampled
-_TOLERANCE = 0.012  # metres that a kept polyline may deviate from the sampled one
-_LONGEST = 24.0  # metres between kept stations
+_TOLERANCE = 0.02  # metres that a kept polyline may deviate from the sampled one
+_LONGEST = 40.0  # metres between kept stations
 _EDGE = 2e-5  # metres: at a lane's very end CARLA finds no waypoint
 
 Payload = dict[str, Any]
@@ -72,7 +72,7 @@ class Landmark:
 
 
 def read_sections(network: RoadNetwork) -> tuple[list[Section], list[Landmark]]:
-    """All lane sections of a town, thinned to what keeps their edges within about a centimetre; and its signs."""
+    """All lane sections of a town, thinned to what keeps their edges within two centimetres; and its signs."""
     document = Document(network.xodr, network.town)
     facts = read_facts(document)
     by_section: dict[tuple[int, int], list[Any]] = {}

@@ -8,7 +8,7 @@ import numpy as np
 
 from simulator.scenery.borders import Section
 from simulator.scenery.ground import RAISED_TYPES, ROAD_TYPES
-from simulator.scenery.mesh import MeshBuilder, box, column, strip, turned, wall
+from simulator.scenery.mesh import MeshBuilder, box, column, turned, wall
 from simulator.scenery.plot import Plot
 from simulator.scenery.surfaces import CONCRETE
 from simulator.scenery.tags import Material, Tag
@@ -123,9 +123,7 @@ def add_pillars(out: MeshBuilder, sections: list[Section], plot: Plot, elevation
             x, y, z = (float(np.interp(s, section.station, middle[:, k])) for k in range(3))
             low = float(ground.smooth(elevation, np.array([x]), np.array([y]))[0])
             # the ground map holds the lowest lane: under a bridge that is the one that passes below
-            if z - low < 3.0 or float(ground.at(ground.lane_height, x, y)) < z - 2.0:
+            if z - low < 3.6 or float(ground.at(ground.lane_height, x, y)) < z - 2.0:
                 continue
-            out.add(*column(x, y, low - 0.3, z - 0.6, 0.55, 0.55, 8), CONCRETE, Tag.BRIDGE, Material.CONCRETE)
+            out.add(*column(x, y, low - 1.5, z - 0.6, 0.55, 0.55, 8), CONCRETE, Tag.BRIDGE, Material.CONCRETE)
 
-
-__all__ = ["STREET_LAMP", "add_pillars", "add_rails", "add_street_lamps", "strip"]

@@ -97,7 +97,11 @@ def _fill(out: MeshBuilder, grid: _Grid) -> None:
         island = label == k
         if not touches and size * _CELL**2 < _LARGEST_ISLAND and not (grid.walk[island] > 0).any():
             road[island] = 1
-    wedges = np.where((grid.road == 0) & (zone > 0), road, 0).astype(np.uint8)
+    # slits between road and sidewalk
+    both = np.maximum(road, grid.walk)
+    slits = (_closed(both, 0.6) > 0) & (both == 0) & (_grown(grid.own, 8.0) > 0)
+    road[slits] = 1
+    wedges = np.where((grid.road == 0) & ((zone > 0) | slits), road, 0).astype(np.uint8)
     # a little under the paths, so that no seam shows
     wedges = cv2.bitwise_and(_grown(wedges, 0.5), road)
     for outline, holes in _polygons(wedges):

@@ -19,8 +19,9 @@ Colour = tuple[float, float, float] | np.ndarray
 class Mesh(NamedTuple):
     """T triangles over V vertices, in C chunks.
 
-    Triangles of chunk c are `chunk_triangle[c] : chunk_triangle[c + 1]`, and its vertices, which no other chunk uses,
-    `chunk_vertex[c] : chunk_vertex[c + 1]`.
+    A chunk has three levels: what is always drawn (0), what is drawn from near (1), and what stands for that from afar (2).
+    Triangles of level k of chunk c are `chunk_triangle[3 c + k] : chunk_triangle[3 c + k + 1]`, and its vertices, which
+    nothing else uses, `chunk_vertex[3 c + k] : chunk_vertex[3 c + k + 1]`.
     """
 
     vertex: np.ndarray  # float32[V, 3] metres
@@ -31,10 +32,8 @@ class Mesh(NamedTuple):
     material: np.ndarray  # uint8[T] Material
     object: np.ndarray  # int32[T] number of the thing it belongs to, from FIRST_OBJECT on; 0 ground
     aux: np.ndarray  # int32[T] row of `pattern`, or what the material says; -1 none
-    chunk_triangle: np.ndarray  # int32[C+1]
-    chunk_near: np.ndarray  # int32[C] end of the triangles that are always drawn; then those drawn from near only
-    chunk_far: np.ndarray  # int32[C] end of those; then what stands for them from afar
-    chunk_vertex: np.ndarray  # int32[C+1]
+    chunk_triangle: np.ndarray  # int32[3 C + 1]
+    chunk_vertex: np.ndarray  # int32[3 C + 1]
     chunk_low: np.ndarray  # float32[C, 3] bounding box
     chunk_high: np.ndarray  # float32[C, 3]
     pattern: np.ndarray  # float32[P, 12] origin (3), u axis (3), v axis (3) per metre or per picture; 3 parameters
@@ -123,16 +122,20 @@ class MeshBuilder:
         level, key = key % 3, key // 3
         starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else np.zeros(0, np.int64)
         bounds = np.concatenate([starts, [len(key)]]).astype(np.int32)
-        vertices, first, low, high, near, far = [], [0], [], [], [], []
-        for a, b in zip(bounds[:-1], bounds[1:]):
-            used, index = np.unique(triangle[a:b], return_inverse=True)
-            triangle[a:b] = index.reshape(-1, 3) + first[-1]
-            vertices.append(vertex[used])
-            first.append(first[-1] + len(used))
-            near.append(a + int(np.searchsorted(level[a:b], 1)))
-            far.append(a + int(np.searchsorted(level[a:b], 2)))
-            low.append(vertex[used].min(axis=0))
-            high.append(vertex[used].max(axis=0))
+        vertices, low, high = [], [], []
+        spans = np.zeros((len(bounds) - 1, 3, 2), np.int32)  # first triangle and vertex of each chunk's levels
+        count = 0
+        for chunk, (a, b) in enumerate(zip(bounds[:-1], bounds[1:])):
+            cuts = [a, *(a + int(np.searchsorted(level[a:b], k)) for k in (1, 2)), b]
+            for k in range(3):
+                used, index = np.unique(triangle[cuts[k] : cuts[k + 1]], return_inverse=True)
+                triangle[cuts[k] : cuts[k + 1]] = index.reshape(-1, 3) + count
+                spans[chunk, k] = cuts[k], count
+                vertices.append(vertex[used])
+                count += len(used)
+            whole = np.concatenate(vertices[-3:])
+            low.append(whole.min(axis=0))
+            high.append(whole.max(axis=0))
         return Mesh(
             vertex=(np.concatenate(vertices) if vertices else np.zeros((0, 3))).astype(np.float32),
             triangle=triangle.astype(np.int32),
@@ -142,10 +145,8 @@ class MeshBuilder:
             material=rest[:, 1].astype(np.uint8),
             object=rest[:, 2].astype(np.int32),
             aux=rest[:, 3].astype(np.int32),
-            chunk_triangle=bounds,
-            chunk_near=np.array(near, np.int32),
-            chunk_far=np.array(far, np.int32),
-            chunk_vertex=np.array(first, np.int32),
+            chunk_triangle=np.concatenate([spans[:, :, 0].reshape(-1), [len(triangle)]]).astype(np.int32),
+            chunk_vertex=np.concatenate([spans[:, :, 1].reshape(-1), [count]]).astype(np.int32),
             chunk_low=np.array(low, np.float32).reshape(-1, 3),
             chunk_high=np.array(high, np.float32).reshape(-1, 3),
             pattern=np.array(self.patterns, np.float32).reshape(-1, PATTERN_WIDTH),

@@ -49,6 +49,7 @@ class Models(NamedTuple):
     first_vertex: np.ndarray  # int64[N+1]
     first_triangle: np.ndarray  # int64[N+1]
     coarse_end: np.ndarray  # int64[N] end of the triangles that are drawn from afar, too
+    coarse_vertex: np.ndarray  # int64[N] end of their vertices
     vertex: np.ndarray  # float32[V, 3]
     pivot: np.ndarray  # float32[V, 3] of the vertex's part
     part: np.ndarray  # int64[V] Part
@@ -120,7 +121,7 @@ def load_models() -> Models:
     from simulator.scenery.props import build_prop
     from simulator.scenery.vehicles import build_vehicle
 
-    first_vertex, first_triangle, coarse_end, radius = [0], [0], [], []
+    first_vertex, first_triangle, coarse_end, coarse_vertex, radius = [0], [0], [], [], []
     columns: dict[str, list[np.ndarray]] = {n: [] for n in ("vertex", "pivot", "part", "triangle", "colour", "rest")}
     for index, blueprint in enumerate(BLUEPRINTS):
         out = ModelBuilder()
@@ -132,7 +133,7 @@ def load_models() -> Models:
             build_walker(out, blueprint, index)
         else:
             build_prop(out, blueprint)
-        count, triangles, coarse, reach = 0, 0, 0, 0.0
+        count, triangles, coarse, coarse_count, reach = 0, 0, 0, 0, 0.0
         whole = _extent([piece[0] for piece in out.pieces])
         # large pieces and lamps first: from afar only they are drawn
         pieces = sorted(out.pieces, key=lambda piece: not _seen_from_afar(piece, whole))
@@ -150,18 +151,21 @@ def load_models() -> Models:
             columns["rest"].append(np.tile([tag, material, lamp], (len(faces), 1)))
             count += len(vertices)
             triangles += len(faces)
-            coarse = triangles if _seen_from_afar(piece, whole) else coarse
+            if _seen_from_afar(piece, whole):
+                coarse, coarse_count = triangles, count
             swing = 2.0 * float(np.linalg.norm(vertices - pivot, axis=1).max()) if part else 0.0
             reach = max(reach, float(np.linalg.norm(vertices, axis=1).max()) + swing)
         first_vertex.append(first_vertex[-1] + count)
         first_triangle.append(first_triangle[-1] + triangles)
         coarse_end.append(first_triangle[-2] + coarse)
+        coarse_vertex.append(first_vertex[-2] + coarse_count)
         radius.append(reach)
     rest = np.concatenate(columns["rest"]).astype(np.int64)
     return Models(
         first_vertex=np.array(first_vertex, np.int64),
         first_triangle=np.array(first_triangle, np.int64),
         coarse_end=np.array(coarse_end, np.int64),
+        coarse_vertex=np.array(coarse_vertex, np.int64),
         vertex=np.concatenate(columns["vertex"]).astype(np.float32),
         pivot=np.concatenate(columns["pivot"]).astype(np.float32),
         part=np.concatenate(columns["part"]).astype(np.int64),
@@ -180,4 +184,4 @@ def _extent(vertices: list[np.ndarray]) -> float:
 
 
 def _seen_from_afar(piece: Piece, whole: float) -> bool:
-    return bool(piece[6]) or _extent([piece[0]]) > 0.125 * whole
+    return bool(piece[6]) or _extent([piece[0]]) > 0.2 * whole

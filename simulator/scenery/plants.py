@@ -15,7 +15,7 @@ from simulator.scenery.tags import Material, Tag
 _BARK = (0.33, 0.25, 0.18)
 _LEAVES = ((0.24, 0.38, 0.14), (0.30, 0.42, 0.16), (0.20, 0.34, 0.16), (0.36, 0.44, 0.17), (0.27, 0.36, 0.12))
 _NEEDLES = (0.13, 0.27, 0.16)
-_GRID = 11.0  # metres between the places where a tree may grow in the open
+_GRID = 12.0  # metres between the places where a tree may grow in the open
 NEAR, FAR = 1, 2  # levels of detail
 
 
@@ -55,7 +55,7 @@ def add_open_trees(out: MeshBuilder, plot: Plot, draws: np.random.Generator) -> 
             chance, size, kind = draws.random(3)
             x, y = ground.origin[0] + u + jitter[0], ground.origin[1] + v + jitter[1]
             wood = math.sin(0.021 * x + 1.7) * math.cos(0.017 * y) + 0.5 * math.sin(0.05 * (x - y))
-            if chance > 0.16 + 0.42 * max(0.0, wood):
+            if chance > 0.10 + 0.40 * max(0.0, wood):
                 continue
             scale = 0.8 + 0.6 * size
             if not (plot.free(x, y, 1.0, 3.0) and plot.free_of_road(x, y, 2.2 * scale, 2.0)):
@@ -100,12 +100,12 @@ def broadleaf(out: MeshBuilder, draws: np.random.Generator, x: float, y: float, 
     colour = np.array(_LEAVES[int(draws.integers(len(_LEAVES)))]) * float(draws.uniform(0.88, 1.12))
     out.add(*column(x, y, z, middle, 0.16 * size, 0.10 * size, 5), _BARK, Tag.VEGETATION, Material.CONCRETE, thing, level=NEAR)
     phase = float(draws.uniform(0, 6.28))
-    out.add(*_blob(x, y, middle, crown, 0.36 * height, phase, 7), colour, Tag.VEGETATION, Material.LEAVES, thing, level=NEAR)
+    out.add(*_blob(x, y, middle, crown, 0.36 * height, phase, 6), colour, Tag.VEGETATION, Material.LEAVES, thing, level=NEAR)
     for k in range(2):
         a = phase + 2.4 * k
         off = 0.48 * crown
         out.add(*_blob(x + off * math.cos(a), y + off * math.sin(a), middle - 0.05 * height + 0.12 * height * k,
-                       0.62 * crown, 0.22 * height, a, 6), colour * (1.06 - 0.1 * k), Tag.VEGETATION, Material.LEAVES, thing,
+                       0.62 * crown, 0.22 * height, a, 5), colour * (1.06 - 0.1 * k), Tag.VEGETATION, Material.LEAVES, thing,
                 level=NEAR)  # fmt: skip
     _far(out, x, y, z, middle, crown, 0.36 * height, colour, thing)
 

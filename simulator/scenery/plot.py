@@ -27,16 +27,16 @@ class Plot:
 
     def free(self, x: float, y: float, radius: float, gap: float) -> bool:
         """Whether a thing of this radius may stand at (x, y), `gap` metres off every pavement."""
-        r, c = self.ground.index(x, y)
+        c, r = self._pixel(x, y)
         if self.ground.paved[r, c] < radius + gap or not self._inside(x, y, radius + 2.0):
             return False
         n = math.ceil(radius / CELL)
-        window = (slice(int(r) - n, int(r) + n + 1), slice(int(c) - n, int(c) + n + 1))
+        window = (slice(r - n, r + n + 1), slice(c - n, c + n + 1))
         return not (self.taken[window].any() or self.sight[window].any())
 
     def free_of_road(self, x: float, y: float, radius: float, gap: float) -> bool:
         """As `free`, but sidewalks do not count as pavement."""
-        r, c = self.ground.index(x, y)
+        c, r = self._pixel(x, y)
         if self.ground.road[r, c] < radius + gap or not self._inside(x, y, radius + 2.0):
             return False
         return not (self.taken[r, c] or self.sight[r, c])
@@ -45,12 +45,12 @@ class Plot:
         """Whether a polygon float[n, 2] is free, `gap` metres off every pavement."""
         if not all(self._inside(x, y, gap + 2.0) for x, y in outline):
             return False
-        mask = np.zeros_like(self.taken)
         cells = np.array([self._pixel(x, y) for x, y in outline], np.int32)
-        cv2.fillConvexPoly(mask, cells, 1)
         low, high = cells.min(axis=0) - 1, cells.max(axis=0) + 2
         window = (slice(low[1], high[1]), slice(low[0], high[0]))
-        here = mask[window] > 0
+        mask = np.zeros(self.taken[window].shape, np.uint8)
+        cv2.fillConvexPoly(mask, cells - low, 1)
+        here = mask > 0
         if not here.any():
             return False
         return bool(self.ground.paved[window][here].min() >= gap) and not bool(
@@ -72,8 +72,10 @@ class Plot:
         return float(self.ground.smooth(self.ground.height, np.array([x]), np.array([y]))[0])
 
     def _pixel(self, x: float, y: float) -> tuple[int, int]:
-        r, c = self.ground.index(x, y)
-        return int(c), int(r)
+        rows, columns = self.taken.shape
+        c = round((float(x) - float(self.ground.origin[0])) / CELL)
+        r = round((float(y) - float(self.ground.origin[1])) / CELL)
+        return min(max(c, 0), columns - 1), min(max(r, 0), rows - 1)
 
     def _inside(self, x: float, y: float, margin: float) -> bool:
         rows, columns = self.taken.shape

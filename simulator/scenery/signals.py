@@ -52,7 +52,7 @@ def add_traffic_lights(out: MeshBuilder, net: RoadArrays, plot: Plot) -> list[He
         )
         z = float(plot.ground.at(plot.ground.lane_height, sx, sy))
         places = [_near_place(plot, float(net.light_x[light]), float(net.light_y[light]), yaw)]
-        places.append(_far_place(net, plot, light, sx, sy, yaw))
+        places.append(_far_place(plot, sx, sy, yaw))
         for number, place in enumerate(places):
             if place is None:
                 continue
@@ -75,23 +75,18 @@ def _near_place(plot: Plot, x: float, y: float, yaw: float) -> tuple[float, floa
     return None
 
 
-def _far_place(net: RoadArrays, plot: Plot, light: int, x: float, y: float, yaw: float) -> tuple[float, float] | None:
+def _far_place(plot: Plot, x: float, y: float, yaw: float) -> tuple[float, float] | None:
     """Beyond the junction, right of the way straight on; else straight ahead where the road ends."""
     ground = plot.ground
-    best: tuple[float, float] | None = None
-    least = 1e9
-    for ahead in np.arange(8.0, _FARTHEST, 1.0):
-        for aside in np.arange(-2.0, 12.0, 0.5):
-            px = x + ahead * math.cos(yaw) - aside * math.sin(yaw)
-            py = y + ahead * math.sin(yaw) + aside * math.cos(yaw)
-            if abs(math.degrees(math.atan2(aside, ahead + 2.0))) > 24.0:
-                continue
-            if float(ground.at(ground.road, px, py)) < 0.9 or not _crossed(plot, x, y, px, py):
-                continue
-            cost = ahead + 1.6 * abs(aside - 5.0)
-            if cost < least:
-                best, least = (px, py), cost
-    return best
+    ahead, aside = (a.ravel() for a in np.meshgrid(np.arange(8.0, _FARTHEST, 1.0), np.arange(-2.0, 12.0, 0.5), indexing="ij"))
+    px = x + ahead * math.cos(yaw) - aside * math.sin(yaw)
+    py = y + ahead * math.sin(yaw) + aside * math.cos(yaw)
+    fits = (np.abs(np.arctan2(aside, ahead + 2.0)) <= math.radians(24.0)) & (ground.at(ground.road, px, py) >= 0.9)
+    cost = ahead + 1.6 * np.abs(aside - 5.0)
+    for k in np.argsort(cost, kind="stable"):
+        if fits[k] and _crossed(plot, x, y, float(px[k]), float(py[k])):
+            return float(px[k]), float(py[k])
+    return None
 
 
 def _crossed(plot: Plot, x: float, y: float, px: float, py: float) -> bool:

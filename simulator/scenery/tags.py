@@ -52,8 +52,8 @@ class Material(IntEnum):
     FACADE = 5
     PICTURE = 6  # a sign face: its picture is stretched over a quad
     LEAVES = 7
-    CONCRETE = 8
-    PLAIN = 9
+    PLAIN = 8
+    CONCRETE = 9
     METAL = 10
     GLASS = 11
     PAINT = 12  # vehicle bodies

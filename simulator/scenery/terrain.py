@@ -9,8 +9,8 @@ from simulator.scenery.mesh import MeshBuilder
 from simulator.scenery.surfaces import GRASS
 from simulator.scenery.tags import Material, Tag
 
-_LARGEST, _SMALLEST = 64, 2  # cells
-_TOLERANCE = 0.08  # metres
+_LARGEST, _SMALLEST = 64, 4  # cells
+_TOLERANCE = 0.15  # metres
 _BELOW = 0.07  # metres of the terrain below the pavement beside it
 _HORIZON = 2500.0  # metres
 
@@ -68,7 +68,7 @@ def _split(
         low = block[-1, 0] * (1 - t) + block[-1, -1] * t
         gap = top[None, :] * (1 - t)[:, None] + low[None, :] * t[:, None] - block
         # Below pavement nobody sees how deep it lies, but it must never stand above it.
-        if (np.abs(gap) > np.where(hidden[r : r + n + 1, c : c + n + 1], 0.4, _TOLERANCE)).any() or gap.max() > 0.04:
+        if (np.abs(gap) > np.where(hidden[r : r + n + 1, c : c + n + 1], 0.4, _TOLERANCE)).any() or gap.max() > _BELOW - 0.01:
             h = n // 2
             for dr in (0, h):
                 for dc in (0, h):

@@ -251,6 +251,7 @@ class _Shape:
         cabin = sorted(self.style.cabin)
         xs = np.array([p[0] for p in cabin])
         upper = [p for p in self.style.cabin if p[1] > low + 0.06]
+        x = min(max(x, float(xs.min()) + half), float(xs.max()) - half)
         reach = float(np.interp(x, xs, [max(p[1], low) for p in cabin])) if len(upper) else high
         reach = min(max(reach, low + 0.05), high)
         share = (reach - low) / max(high - low, 1e-6)
@@ -291,32 +292,40 @@ class _Shape:
             for side in (-1.0, 1.0):
                 self.out.wheel(x * length, side, width, radius, 0.13 * width + 0.06, self.tag, RUBBER, RIM)
 
+    def _lamp(
+        self, end: float, inner: float, outer: float, low: float, high: float, colour: tuple[float, float, float], lamp: int
+    ) -> None:
+        """A lamp at the nose (end > 0) or the tail: its face, and its side where it reaches around the corner."""
+        ahead = 1.0 if end > 0 else -1.0
+        x, side = end + 0.004 * ahead, 1.0 if outer > 0 else -1.0
+        back = end - 0.06 * ahead
+        vertices = np.array(
+            [[x, inner, low], [x, outer, low], [x, outer, high], [x, inner, high], [back, outer, low], [back, outer, high]]
+        )
+        faces = np.array([[0, 1, 2], [0, 2, 3], [1, 4, 5], [1, 5, 2]])
+        if ahead * side < 0:
+            faces = faces[:, ::-1]
+        self.out.add(*self._warp((vertices, faces)), colour, self.tag, Material.LAMP, lamp=lamp)
+
     def lamps(self) -> None:
         s = self.style
-        front_z, rear_z = s.lamp_height
+        front, rear = s.lamp_height
         nose = max(p[0] for p in s.body)
         tail = min(min(p[0] for p in s.body), -1.0 if s.extra else 0.0)
-        for side in (-1, 1):
-            outer, inner = 0.95 * side * 0.98, 0.60 * side
-            y = sorted((outer, inner))
+        for side in (-1.0, 1.0):
+            outer = 0.968 * side
             turn = Lamp.LEFT if side < 0 else Lamp.RIGHT
-            self.block((nose - 0.06, y[0], front_z - 0.035), (nose + 0.004, y[1], front_z + 0.035), (0.75, 0.78, 0.8),
-                       Material.LAMP, Lamp.HEAD)  # fmt: skip
-            y2 = sorted((outer, 0.84 * side))
-            self.block((nose - 0.07, y2[0], front_z - 0.075), (nose + 0.002, y2[1], front_z - 0.04), (0.75, 0.45, 0.12),
-                       Material.LAMP, turn)  # fmt: skip
-            self.block((tail - 0.004, y[0], rear_z - 0.045), (tail + 0.05, y[1], rear_z + 0.035), (0.45, 0.04, 0.04),
-                       Material.LAMP, Lamp.TAIL)  # fmt: skip
-            self.block((tail - 0.005, y2[0], rear_z - 0.085), (tail + 0.05, y2[1], rear_z - 0.045), (0.7, 0.4, 0.1),
-                       Material.LAMP, turn)  # fmt: skip
-            y3 = sorted((0.60 * side, 0.50 * side))
-            self.block((tail - 0.003, y3[0], rear_z - 0.03), (tail + 0.05, y3[1], rear_z + 0.02), (0.7, 0.7, 0.7),
-                       Material.LAMP, Lamp.REVERSE)  # fmt: skip
+            self._lamp(nose, 0.60 * side, outer, front - 0.035, front + 0.035, (0.75, 0.78, 0.8), Lamp.HEAD)
+            self._lamp(nose, 0.80 * side, outer, front - 0.075, front - 0.04, (0.75, 0.45, 0.12), turn)
+            self._lamp(tail, 0.58 * side, outer, rear - 0.045, rear + 0.035, (0.45, 0.04, 0.04), Lamp.TAIL)
+            self._lamp(tail, 0.80 * side, outer, rear - 0.085, rear - 0.047, (0.7, 0.4, 0.1), turn)
+            self._lamp(tail, 0.48 * side, 0.575 * side, rear - 0.03, rear + 0.025, (0.7, 0.7, 0.7), Lamp.REVERSE)
         low = min(p[1] for p in s.body)
-        self.block((nose - 0.05, -0.50, low + 0.05), (nose + 0.003, 0.50, front_z - 0.03), TRIM, Material.PLAIN)
+        self.block((nose - 0.05, -0.50, low + 0.05), (nose + 0.003, 0.50, front - 0.03), TRIM, Material.PLAIN)
         self.block((nose - 0.02, -0.13, low + 0.08), (nose + 0.006, 0.13, low + 0.14), WHITE, Material.PLAIN)
-        plate = max(rear_z - 0.16, low + 0.06)
+        plate = max(rear - 0.16, low + 0.06)
         self.block((tail - 0.006, -0.14, plate), (tail + 0.02, 0.14, plate + 0.06), WHITE, Material.PLAIN)
+        self.block((tail + 0.12, -0.80, 0.05), (nose - 0.12, 0.80, low + 0.02), (0.03, 0.03, 0.03), Material.PLAIN)
 
     def load(self, kind: str) -> None:
         """What a truck carries behind its cab."""
@@ -326,7 +335,7 @@ class _Shape:
             self.block((-0.62, -0.30, 0.27), (-0.30, 0.30, 0.33), (0.12, 0.12, 0.12), Material.PLAIN)
             self.paint(side_profile(((0.30, 0.30), (0.47, 0.30), (0.47, 1.0), (0.36, 1.0)), 0.94))
             self.paint(side_profile(((0.44, 0.78), (0.86, 0.78), (0.62, 1.0), (0.44, 1.0)), 0.90, 0.82))
-            self.block((-1.0, -0.90, 0.15), (-0.95, 0.90, 0.24), TRIM, Material.PLAIN)
+            self.block((-1.0, -0.97, 0.11), (-0.95, 0.97, 0.235), TRIM, Material.PLAIN)
             return
         colours = {"ambulance": WHITE, "firetruck": (0.72, 0.08, 0.07), "cola": (0.75, 0.06, 0.08)}
         colour = colours.get(kind, (0.82, 0.82, 0.8))

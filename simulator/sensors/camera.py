@@ -17,7 +17,7 @@ import numpy as np
 
 from simulator.errors import SensorError
 from simulator.sensors.camera_encode import encode_depth, encode_instances, encode_tags
-from simulator.sensors.camera_geometry import Pose, check_camera, check_world, mounted, pose_matrix
+from simulator.sensors.camera_geometry import Pose, check_camera, check_world, focal_length, mounted, pose_matrix
 from simulator.sensors.scene import Scene, View
 from simulator.sensors.shade import Shader
 from simulator.state import EGO
@@ -60,6 +60,11 @@ class Camera:
         self.slot, self.antialias = slot, antialias
         self._shader = Shader(scene)
 
+    @property
+    def focal(self) -> float:
+        """Focal length in pixels of what is drawn (twice the picture's with antialias 2)."""
+        return self.antialias * focal_length(self.width, self.fov)
+
     def render(
         self, world: np.ndarray, outputs: Sequence[str] = ("rgb",), *, place: bool = True
     ) -> dict[str, np.ndarray]:
@@ -76,9 +81,9 @@ class Camera:
             if name not in OUTPUTS:
                 raise SensorError(f"camera output {name!r}: must be one of {', '.join(OUTPUTS)}")
         check_world(world)
-        if place:
-            self.scene.place(world)
         axes, position = pose_matrix(self.mount) if self.slot < 0 else mounted(world, self.slot, self.mount)
+        if place:
+            self.scene.place(world, viewer=position, focal=self.focal)
         images: dict[str, np.ndarray] = {}
         if "rgb" in outputs and self.antialias == 2:
             view = self.scene.look(axes, position, 2 * self.width, 2 * self.height, self.fov)

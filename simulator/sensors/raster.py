@@ -12,16 +12,18 @@ import math
 
 import numpy as np
 
-from simulator.kernel import kernel
+from simulator.kernel import inlined, kernel
 
 NEAR = 0.1  # metres: the near plane (CARLA's default)
-_DETAIL_PIXELS = 14.0  # radius of an actor on the screen below which its details are left out
+DETAIL_PIXELS = 14.0  # radius of an actor on the screen below which its details are left out
+
+_FAR_TREES = 5.0  # metres per pixel of focal length beyond which a tree is about a pixel, and left out
 
 _f4 = np.float32
 _i4 = np.int32
 
 
-@kernel
+@inlined
 def to_camera(vertex, first, end, axes, position, out):  # type: ignore[no-untyped-def]
     """Vertices first..end into `out` float64[V, 3]: right, down, forward of the camera, metres."""
     px, py, pz = position[0], position[1], position[2]
@@ -68,22 +70,35 @@ def draw_triangles(camera, triangle, first, end, f, cx, cy, inverse_depth, trian
             ay < az * top and by < bz * top and cy_ < cz * top
         ):
             continue
+        if az >= NEAR and bz >= NEAR and cz >= NEAR:
+            wa, wb, wc = 1.0 / az, 1.0 / bz, 1.0 / cz
+            x0, y0 = ax * wa * f + cx, ay * wa * f + cy
+            x1, y1 = bx * wb * f + cx, by * wb * f + cy
+            x2, y2 = cx_ * wc * f + cx, cy_ * wc * f + cy
+            area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
+            if area <= 0.0:
+                continue  # its back, or edge on
+            if math.ceil(min(y0, y1, y2) - 0.5) > math.floor(max(y0, y1, y2) - 0.5):
+                continue  # between two rows of pixel centres
+            if math.ceil(min(x0, x1, x2) - 0.5) > math.floor(max(x0, x1, x2) - 0.5):
+                continue
+            # inverse depth is linear on the screen
+            dw_x = ((wb - wa) * (y2 - y0) - (wc - wa) * (y1 - y0)) / area
+            dw_y = ((wc - wa) * (x1 - x0) - (wb - wa) * (x2 - x0)) / area
+            _fill(
+                x0, y0, x1, y1, x2, y2, wa - dw_x * x0 - dw_y * y0, dw_x, dw_y, t, inverse_depth, triangle_id,
+                row_low, row_high, width,
+            )  # fmt: skip
+            continue
         ux, uy, uz = bx - ax, by - ay, bz - az
         vx, vy, vz = cx_ - ax, cy_ - ay, cz - az
         nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
         d = nx * ax + ny * ay + nz * az
         if d <= 0.0:
-            continue  # its back, or edge on
-        # inverse depth is linear on the screen: w = (nx (i - cx) / f + ny (j - cy) / f + nz) / d
+            continue
+        # the same from the triangle's plane: w = (nx (i - cx) / f + ny (j - cy) / f + nz) / d
         dw_x, dw_y = nx * inv_f / d, ny * inv_f / d
         w0 = nz / d - dw_x * cx - dw_y * cy
-        if az >= NEAR and bz >= NEAR and cz >= NEAR:
-            ia, ib, ic = f / az, f / bz, f / cz
-            _fill(
-                ax * ia + cx, ay * ia + cy, bx * ib + cx, by * ib + cy, cx_ * ic + cx, cy_ * ic + cy,
-                w0, dw_x, dw_y, t, inverse_depth, triangle_id, row_low, row_high, width,
-            )  # fmt: skip
-            continue
         # clip at the near plane: three or four corners are left
         n = 0
         x0 = y0 = x1 = y1 = x2 = y2 = x3 = y3 = 0.0
@@ -123,7 +138,7 @@ def draw_triangles(camera, triangle, first, end, f, cx, cy, inverse_depth, trian
             )  # fmt: skip
 
 
-@kernel
+@inlined
 def _fill(x0, y0, x1, y1, x2, y2, w0, dw_x, dw_y, t, inverse_depth, triangle_id, row_low, row_high, width):  # type: ignore[no-untyped-def]
     """Pixels of one triangle on the screen whose corners run clockwise as one sees it (y down)."""
     first = max(row_low, math.ceil(max(min(y0, y1, y2), -1e6) - 0.5))
@@ -168,18 +183,16 @@ def _fill(x0, y0, x1, y1, x2, y2, w0, dw_x, dw_y, t, inverse_depth, triangle_id,
         if begin >= end:
             continue
         w = _f4(w0 + (begin + 0.5) * dw_x + middle * dw_y)
-        depths = inverse_depth[y, begin:end]
-        ids = triangle_id[y, begin:end]
-        for x in range(end - begin):
-            here = w + _f4(x) * step
-            if here > depths[x]:
-                depths[x] = here
-                ids[x] = _i4(t)
+        for x in range(begin, end):
+            here = w + _f4(x - begin) * step
+            if here > inverse_depth[y, x]:
+                inverse_depth[y, x] = here
+                triangle_id[y, x] = _i4(t)
 
 
 @kernel
 def draw_view(
-    vertex, triangle, chunk_triangle, chunk_near, chunk_far, chunk_vertex, chunk_low, chunk_high, actor_triangle, actor_vertex, actor_sphere,
+    vertex, triangle, chunk_triangle, chunk_vertex, chunk_low, chunk_high, actor_triangle, actor_vertex, actor_sphere,
     num_actors, axes, position, f, cx, cy, far, near, camera, inverse_depth, triangle_id, row_low, row_high,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """Clear rows row_low..row_high and draw into them all that they show.
@@ -217,29 +230,29 @@ def draw_view(
         if top * ahead - below > radius * math.sqrt(1.0 + top * top):
             continue
         to_camera(vertex, actor_vertex[k, 0], actor_vertex[k, 1], axes, position, camera)
-        small = radius * f < _DETAIL_PIXELS * (ahead - radius)
+        small = radius * f < DETAIL_PIXELS * (ahead - radius)
         end = actor_triangle[k, 1] if small else actor_triangle[k, 2]
         draw_triangles(
             camera, triangle, actor_triangle[k, 0], end, f, cx, cy, inverse_depth, triangle_id, row_low, row_high
         )
     for c in range(chunk_low.shape[0]):
         if _box_in_view(chunk_low, chunk_high, c, axes, position, left, right, top, bottom, far):
-            to_camera(vertex, chunk_vertex[c], chunk_vertex[c + 1], axes, position, camera)
             gap_x = max(chunk_low[c, 0] - position[0], position[0] - chunk_high[c, 0], 0.0)
             gap_y = max(chunk_low[c, 1] - position[1], position[1] - chunk_high[c, 1], 0.0)
-            close = gap_x * gap_x + gap_y * gap_y < near * near
-            draw_triangles(
-                camera, triangle, chunk_triangle[c], chunk_far[c] if close else chunk_near[c], f, cx, cy, inverse_depth,
-                triangle_id, row_low, row_high,
-            )  # fmt: skip
-            if not close:
-                draw_triangles(
-                    camera, triangle, chunk_far[c], chunk_triangle[c + 1], f, cx, cy, inverse_depth, triangle_id,
-                    row_low, row_high,
-                )  # fmt: skip
+            gap2 = gap_x * gap_x + gap_y * gap_y
+            skipped = 1 if gap2 >= near * near else 2
+            if skipped == 1 and gap2 > _FAR_TREES * _FAR_TREES * f * f:
+                skipped = 3  # neither of them
+            for level in range(3):
+                k = 3 * c + level
+                first, end = chunk_triangle[k], chunk_triangle[k + 1]
+                if level == skipped or (skipped == 3 and level > 0) or first == end:
+                    continue
+                to_camera(vertex, chunk_vertex[k], chunk_vertex[k + 1], axes, position, camera)
+                draw_triangles(camera, triangle, first, end, f, cx, cy, inverse_depth, triangle_id, row_low, row_high)
 
 
-@kernel
+@inlined
 def _box_in_view(low, high, c, axes, position, left, right, top, bottom, far):  # type: ignore[no-untyped-def]
     """Whether box c reaches into the frustum with these tangents of its sides."""
     for plane in range(6):

@@ -27,7 +27,7 @@ from simulator.scenery.surfaces import KERB_HEIGHT
 from simulator.scenery.town import TownScenery, load_scenery
 from simulator.sensors.camera_geometry import Pose, check_camera, check_world, focal_length, mounted, pose_matrix
 from simulator.sensors.scene_actors import BODY_COLOURS, light_signals, place_actors
-from simulator.sensors.raster import draw_view
+from simulator.sensors.raster import DETAIL_PIXELS, draw_view
 from simulator.sensors.scene_weather import is_dark
 from simulator.state import MAX_ACTORS
 
@@ -108,21 +108,26 @@ class Scene:
         self._scratch = [np.zeros((v, 3)) for _ in range(self._threads)]
         self._views: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
 
-    def place(self, world: np.ndarray, *, skip_slot: int = -1) -> None:
+    def place(
+        self, world: np.ndarray, *, skip_slot: int = -1, viewer: np.ndarray | None = None, focal: float = 0.0
+    ) -> None:
         """Put the actors of a world record, and the state of its traffic lights, into the scene.
 
         Args:
             world: one record `worlds[b]`; only read.
             skip_slot: an actor to leave out, such as the one that carries a LiDAR.
+            viewer: position of the only camera that will look, and its focal length in pixels: actors that it sees
+                small are placed without their details, which it would not draw.
 
         Raises:
             SensorError: `world` is not one WORLD record.
         """
         check_world(world)
         town = self.town
+        x, y, reach = (0.0, 0.0, math.inf) if viewer is None else (viewer[0], viewer[1], focal / DETAIL_PIXELS)
         self.num_actors, _, self.num_triangles = place_actors(
             world, self._models, BODY_COLOURS, town.raised, town.raised_origin, town.raised_cell, KERB_HEIGHT,
-            is_dark(world["weather"]), skip_slot, self.vertex, self.triangle, self.normal, self.paint, self.glow,
+            is_dark(world["weather"]), skip_slot, float(x), float(y), reach, self.vertex, self.triangle, self.normal, self.paint, self.glow,
             self.tag, self.material, self.thing, self._static_vertices, self.num_static, self.actor_triangle,
             self.actor_vertex, self.actor_sphere, self.actor_slot,
         )  # fmt: skip
@@ -161,8 +166,7 @@ class Scene:
         def band(number: int) -> None:
             low, high = height * number // self._threads, height * (number + 1) // self._threads
             draw_view(
-                self.vertex, self.triangle, mesh.chunk_triangle, mesh.chunk_near, mesh.chunk_far, mesh.chunk_vertex,
-                mesh.chunk_low, mesh.chunk_high,
+                self.vertex, self.triangle, mesh.chunk_triangle, mesh.chunk_vertex, mesh.chunk_low, mesh.chunk_high,
                 self.actor_triangle, self.actor_vertex, self.actor_sphere, self.num_actors, axes, position, f,
                 width / 2, height / 2, far, near, self._scratch[number], inverse, ids, low, high,
             )  # fmt: skip

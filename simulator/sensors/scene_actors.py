@@ -49,7 +49,7 @@ BODY_COLOURS = np.array(
 
 @kernel
 def place_actors(
-    w, models, colours, raised, raised_origin, raised_cell, kerb, night, skip, vertex, triangle, normal, paint, glow,
+    w, models, colours, raised, raised_origin, raised_cell, kerb, night, skip, view_x, view_y, reach, vertex, triangle, normal, paint, glow,
     tag, material, thing, first_vertex, first_triangle, actor_triangle, actor_vertex, actor_sphere, actor_slot,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """Write every visible actor's triangles from first_vertex and first_triangle on.
@@ -58,6 +58,7 @@ def place_actors(
         raised: uint8[rows, columns] 1 where the ground is a raised sidewalk: walkers and props stand on it.
         night: whether background vehicles have their lights on, as CARLA's Traffic Manager sees to.
         skip: slot that is left out, -1 none.
+        view_x, view_y, reach: actors farther from there than `reach` times their radius are placed without details.
         paint: float32[T, 3] RGB 0..255; glow: float32[T] 0..1 share of light of its own.
     Returns:
         number of actors, end of the vertices, end of the triangles.
@@ -71,6 +72,9 @@ def place_actors(
         b = w.blueprint[slot]
         v0, v1 = models.first_vertex[b], models.first_vertex[b + 1]
         t0, t1 = models.first_triangle[b], models.first_triangle[b + 1]
+        away = math.hypot(w.x[slot] - view_x, w.y[slot] - view_y)
+        if away > (reach + 1.5) * models.radius[b]:
+            v1, t1 = models.coarse_vertex[b], models.coarse_end[b]
         if v_at + v1 - v0 > vertex.shape[0] or t_at + t1 - t0 > triangle.shape[0] or count >= actor_sphere.shape[0]:
             break
         x, y, z = w.x[slot], w.y[slot], w.z[slot]

@@ -25,6 +25,7 @@ class Shader:
         self._sun: tuple[float, ...] = ()
         self._parameters = np.zeros(32, np.float32)
         self._buffers: dict[tuple[int, ...], tuple[np.ndarray, ...]] = {}
+        self._eye = np.zeros(16, np.float32)
         self._bounds = np.zeros(4, np.int64)
 
     def paint(self, world: np.ndarray, view: View) -> np.ndarray:
@@ -32,7 +33,7 @@ class Shader:
         scene = self.scene
         light = self._lighten(world["weather"])
         light_faces(scene.normal, scene.material, scene.num_static, scene.num_triangles, light.sun, self._lit)
-        out, occlusion, sun_block, beams = self._pictures(view.triangle.shape)
+        out, occlusion, sun_block, beams, block, block_id = self._pictures(view.triangle.shape)
         cast_shadows(
             world, scene.actor_slot, scene.num_actors, scene.actor_sphere, scene.num_static, scene.normal,
             view.triangle, view.inverse_depth, view.axes, view.position, view.focal, light.sun, occlusion, sun_block,
@@ -44,15 +45,18 @@ class Shader:
                 scene.actor_triangle, view.triangle, view.inverse_depth, view.axes, view.position, view.focal, beams,
                 self._bounds,
             )  # fmt: skip
+        eye = self._eye
+        eye[0:3], eye[3:6], eye[6:9] = view.axes[:, 0], view.axes[:, 1], -view.axes[:, 2]
+        eye[9:12], eye[12], eye[13:15] = view.position, view.focal, view.centre
         noise = noise_tables()
         cells, strength = grain_levels(view.focal)
         town = scene.town
         sunlight, lamplight = sun_mask(town, light), lamp_mask(town)
         shade(
-            view.triangle, view.inverse_depth, view.axes, view.position, view.focal, scene.paint, scene.glow, self._lit,
+            view.triangle, view.inverse_depth, self._eye, scene.paint, scene.glow, self._lit,
             scene.normal, scene.material, scene.aux, town.mesh.pattern, town.pictures, light.sky, light.fog,
             self._parameters, noise.grain, noise.cloud, cells, strength, sunlight, lamplight, town.ground_origin,
-            occlusion, sun_block, beams, light.dark, out.view(np.uint32)[:, :, 0], 0, view.triangle.shape[0],
+            occlusion, sun_block, beams, light.dark, block, block_id, out.view(np.uint32)[:, :, 0], 0, view.triangle.shape[0],
         )  # fmt: skip
         if light.dim > 0.3:
             self._halos(out, view, light)
@@ -98,7 +102,11 @@ class Shader:
             height, width = shape
             self._buffers[shape] = (
                 np.zeros((height, width, 4), np.uint8),
-                *(np.zeros((height, width), np.uint8) for _ in range(3)),
+                np.zeros((height, width), np.uint8),
+                np.zeros((height, width), np.uint8),
+                np.zeros(((height + 1) // 2, (width + 1) // 2), np.uint8),
+                np.zeros(((width + 1) // 2, 8), np.float32),
+                np.zeros((width + 1) // 2, np.int32),
             )
         return self._buffers[shape]
 

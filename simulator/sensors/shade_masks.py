@@ -51,7 +51,7 @@ def _cast(town: TownScenery, altitude: float, azimuth: float) -> np.ndarray:
         return mask
     mesh = town.mesh
     near = np.zeros(len(mesh.tag), bool)  # what stands in for trees from afar casts no second shadow
-    for a, b in zip(mesh.chunk_triangle[:-1], mesh.chunk_far):
+    for a, b in zip(mesh.chunk_triangle[:-1:3], mesh.chunk_triangle[2::3]):
         near[a:b] = True
     corner = mesh.vertex[mesh.triangle[near & np.isin(mesh.tag, _CASTERS)]].astype(np.float64)
     middle = corner[:, :, :2].mean(axis=1)

@@ -12,18 +12,18 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from simulator.kernel import kernel
+from simulator.kernel import inlined, kernel
 from simulator.scenery.tags import FIRST_PLAIN, Material
 from simulator.sensors.shade_light import FOG_STEP, FOG_STEPS, SKY_STEPS
 
 _f4 = np.float32
 _i4 = np.int32
 _u4 = np.uint32
+_u8 = np.uint64  # an unsigned index needs no look at its sign
 
 _ASPHALT, _MARKING, _PAVING, _KERB = (int(m) for m in (Material.ASPHALT, Material.MARKING, Material.PAVING, Material.KERB))
 _GRASS, _FACADE, _PICTURE, _LEAVES = (int(m) for m in (Material.GRASS, Material.FACADE, Material.PICTURE, Material.LEAVES))
-_CONCRETE, _GLASS, _LAMP = int(Material.CONCRETE), int(Material.GLASS), int(Material.LAMP)
-_PAINT = int(Material.PAINT)
+_GLASS, _PAINT = int(Material.GLASS), int(Material.PAINT)
 
 NOISE = 256  # cells along a side of the noise tables; they repeat
 _SHIFT = 16384.0  # metres that make coordinates positive
@@ -76,21 +76,21 @@ def light_faces(normal, material, first, end, sun, lit):  # type: ignore[no-unty
         lit[t, 1] = direct if direct > _f4(0.0) else _f4(0.0)
 
 
-@kernel
+@inlined
 def _soft(table, u, v):  # type: ignore[no-untyped-def]
     """Bilinear value of a noise table at cell coordinates u, v > 0."""
     iu, iv = _i4(u), _i4(v)
     fu, fv = u - _f4(iu), v - _f4(iv)
-    a, b = iu & _i4(255), (iu + _i4(1)) & _i4(255)
-    c, d = iv & _i4(255), (iv + _i4(1)) & _i4(255)
+    a, b = _u8(iu & _i4(255)), _u8((iu + _i4(1)) & _i4(255))
+    c, d = _u8(iv & _i4(255)), _u8((iv + _i4(1)) & _i4(255))
     top = table[c, a] + (table[c, b] - table[c, a]) * fu
     low = table[d, a] + (table[d, b] - table[d, a]) * fu
     return top + (low - top) * fv
 
 
-@kernel
-def _sky(rx, ry, rz, sky, cloud, p):  # type: ignore[no-untyped-def]
-    """RGB of the sky in a direction (any length); p: the float32 parameters of `shade`."""
+@inlined
+def _sky(rx, ry, rz, sky, cloud, p, block, h, at):  # type: ignore[no-untyped-def]
+    """Write RGB to block[h, at:at + 3]: of the sky in a direction (any length); p: the float32 parameters of `shade`."""
     scale = _f4(1.0) / _f4(math.sqrt(rx * rx + ry * ry + rz * rz))
     sine = rz * scale
     up = sine if sine > _f4(0.0) else _f4(0.0)
@@ -112,159 +112,206 @@ def _sky(rx, ry, rz, sky, cloud, p):  # type: ignore[no-untyped-def]
         thick = (thick - _f4(0.55) + p[18] * _f4(1.15)) * _f4(1.6)
         thick = min(max(thick, _f4(0.0)), _f4(1.0)) * min(_f4(1.0), up * _f4(7.0)) * _f4(0.85)
         r, g, b = r + (p[15] - r) * thick, g + (p[16] - g) * thick, b + (p[17] - b) * thick
-    return r, g, b
+    block[h, at], block[h, at + 1], block[h, at + 2] = r, g, b
 
 
 @kernel
 def shade(
-    ids, inverse_depth, axes, position, focal, paint, glow, lit, normal, material, aux, pattern, pictures,
+    ids, inverse_depth, eye, paint, glow, lit, normal, material, aux, pattern, pictures,
     sky, fog, p, grain, cloud, cells, strength, sun_mask, lamp_mask, mask_origin, occlusion, sun_block, beams, use_beams,
-    out, row_low, row_high,
+    block, block_id, out, row_low, row_high,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
-    """Write uint32[H, W] `out`, bytes B, G, R, 255, for rows row_low..row_high.
+    """Write uint32[H, W] `out`, bytes B, G, R, 255, for rows row_low..row_high; row_low is even.
+
+    What changes slowly over the picture (sky, stains, shade of houses, reflections) is worked out once for each square of
+    2 x 2 pixels and triangle; colours, edges, grain and windows for every pixel.
 
     Args:
+        eye: float32[16]: 0-2 forward, 3-5 right, 6-8 down, 9-11 position, 12 focal length, 13-14 centre.
         p: float32[32]: 0-2 sun, 3-5 its colour, 6-8 ambient, 9-11 from the ground, 12-14 fog colour, 15-17 cloud colour,
             18 clouds, 19 wet, 20 sun's strength, 21 puddles, 22 lamps' strength, 23 dark, 24 mask's cells per metre.
-        sun_mask, lamp_mask: uint8[rows, columns] light on the ground, 255 all; 1 x 1 where there is none.
-        occlusion, sun_block: uint8[H, W] 255 none; beams: uint8[H, W] light of vehicles, read if use_beams.
+        sun_mask, lamp_mask: uint8[rows, columns] light on the ground, 255 all.
+        occlusion, sun_block: uint8[H, W] 255 none; beams: uint8[(H+1)/2, (W+1)/2] light of vehicles, read if use_beams.
+        block: float32[(W+1)/2, 8], block_id: int32[(W+1)/2] scratch.
     """
-    height, width = ids.shape
-    inv_f = _f4(1.0 / focal)
-    cx, cy = _f4(width * 0.5), _f4(height * 0.5)
-    px, py, pz = _f4(position[0]), _f4(position[1]), _f4(position[2])
-    fx, fy, fz = _f4(axes[0, 0]), _f4(axes[1, 0]), _f4(axes[2, 0])
-    rx, ry, rz = _f4(axes[0, 1]), _f4(axes[1, 1]), _f4(axes[2, 1])
-    dx, dy, dz = _f4(-axes[0, 2]), _f4(-axes[1, 2]), _f4(-axes[2, 2])
-    wet, dark = p[19], p[23] > _f4(0.5)
-    mask_rows, mask_columns = _f4(sun_mask.shape[0] - 1), _f4(sun_mask.shape[1] - 1)
-    has_mask = sun_mask.shape[0] > 1
-    mask_x, mask_y, per_metre = _f4(mask_origin[0]), _f4(mask_origin[1]), p[24]
+    width = ids.shape[1]
+    inv_f, cx, cy = _f4(1.0) / eye[12], eye[13], eye[14]
+    px, py, pz = eye[9], eye[10], eye[11]
+    fx, fy, fz = eye[0], eye[1], eye[2]
+    rx, ry, rz = eye[3], eye[4], eye[5]
+    dx, dy, dz = eye[6], eye[7], eye[8]
+    sun_r, sun_g, sun_b = p[3], p[4], p[5]
+    up_r, up_g, up_b = p[6], p[7], p[8]
+    down_r, down_g, down_b = p[9], p[10], p[11]
+    fog_r, fog_g, fog_b = p[12], p[13], p[14]
+    dim = p[22]
+    dark = p[23] > _f4(0.5)
+    byte = _f4(1.0 / 255.0)
     last = _i4(FOG_STEPS - 1)
+    for i in range(block_id.shape[0]):
+        block_id[i] = _i4(-2)
     for y in range(row_low, row_high):
         vy = (_f4(y) + _f4(0.5) - cy) * inv_f
         bx, by, bz = fx + vy * dx, fy + vy * dy, fz + vy * dz
+        fresh_row = (y & 1) == 0
         for x in range(width):
-            vx = (_f4(x) + _f4(0.5) - cx) * inv_f
             t = ids[y, x]
+            vx = (_f4(x) + _f4(0.5) - cx) * inv_f
             ax, ay, az = bx + vx * rx, by + vx * ry, bz + vx * rz
+            h = x >> 1
+            fresh = block_id[h] != t or (fresh_row and (x & 1) == 0)
             if t < 0:
-                r, g, b = _sky(ax, ay, az, sky, cloud, p)
-                out[y, x] = _pack(r, g, b)
+                if fresh:
+                    block_id[h] = t
+                    _sky(ax, ay, az, sky, cloud, p, block, h, 0)
+                out[y, x] = _pack(block[h, 0], block[h, 1], block[h, 2])
                 continue
             d = _f4(1.0) / inverse_depth[y, x]
-            k = min(_i4(d * _f4(_FOG_SCALE)), last)
-            r, g, b = paint[t, 0], paint[t, 1], paint[t, 2]
+            k = _u8(min(_i4(d * _f4(_FOG_SCALE)), last))
             m = _i4(material[t])
-            sunny = lit[t, 1]
-            lamp = _f4(0.0)
+            r, g, b = paint[t, 0], paint[t, 1], paint[t, 2]
             extra = glow[t]
-            mirror = _f4(0.0)
-            wx, wy, wz = px + d * ax, py + d * ay, pz + d * az
+            wx, wy = px + d * ax, py + d * ay
+            lamp, mirror = _f4(0.0), _f4(0.0)
+            sunny = lit[t, 1]
             if m < _i4(FIRST_PLAIN):
                 ux, uy = wx + _f4(_SHIFT), wy + _f4(_SHIFT)
                 if m <= _i4(_GRASS):
+                    if fresh:
+                        block_id[h] = t
+                        _ground(
+                            m, wx, wy, ax, ay, az, x, y, normal[t, 2], ids, paint, glow, lit, eye, sky, cloud, grain, p, sun_mask, lamp_mask, mask_origin, block, h,
+                        )  # fmt: skip
                     s = cells[k]
-                    n = grain[_i4(uy * s) & _i4(255), _i4(ux * s) & _i4(255)] * strength[k]
-                    if m == _i4(_GRASS):
-                        soft = _soft(cloud, ux * _f4(1.4), uy * _f4(1.4)) * strength[k]
-                        wide = _soft(cloud, ux * _f4(0.11), uy * _f4(0.11))
-                        q = _f4(1.0) + _f4(0.13) * n + _f4(0.20) * soft + _f4(0.08) * wide
+                    n = grain[_u8(_i4(uy * s) & _i4(255)), _u8(_i4(ux * s) & _i4(255))] * strength[k]
+                    sunny *= block[h, 1]
+                    lamp = block[h, 2]
+                    mirror = block[h, 3]
+                    q = block[h, 0]
+                    if m == _i4(_ASPHALT):
+                        q += _f4(0.17) * n
+                        r, g, b = r * q, g * q, b * q
+                    elif m == _i4(_GRASS):
+                        q += _f4(0.15) * n
+                        wide = block[h, 7]
                         r, g, b = r * (q + _f4(0.12) * wide), g * q, b * (q - _f4(0.08) * wide)
-                    elif m == _i4(_ASPHALT):
-                        wide = _soft(cloud, ux * _f4(0.9), uy * _f4(0.9))
-                        q = _f4(1.0) + _f4(0.17) * n + _f4(0.07) * wide
-                        r, g, b = r * q, g * q, b * q
-                    elif m == _i4(_MARKING):
-                        worn = _soft(cloud, ux * _f4(6.0), uy * _f4(6.0))
-                        q = _f4(0.97) + _f4(0.06) * n - (_f4(0.22) * worn if worn > _f4(0.35) else _f4(0.0))
-                        r, g, b = r * q, g * q, b * q
                     elif m == _i4(_PAVING):
                         su, sv = ux * _f4(0.8), uy * _f4(0.8)
                         iu, iv = _i4(su), _i4(sv)
-                        q = _f4(1.0) + _f4(0.07) * n + _f4(0.05) * grain[iv & _i4(255), iu & _i4(255)]
-                        joint = _f4(0.028)
-                        if su - _f4(iu) < joint or sv - _f4(iv) < joint:
+                        q += _f4(0.07) * n + _f4(0.05) * grain[_u8(iv & _i4(255)), _u8(iu & _i4(255))]
+                        if su - _f4(iu) < _f4(0.028) or sv - _f4(iv) < _f4(0.028):
                             q -= _f4(0.22) * min(_f4(1.0), strength[k] * _f4(1.6))
                         r, g, b = r * q, g * q, b * q
                     else:
-                        q = _f4(1.0) + _f4(0.10) * n
+                        q += _f4(0.07) * n
                         r, g, b = r * q, g * q, b * q
-                    if has_mask:
-                        mu = min(max((wx - mask_x) * per_metre, _f4(0.0)), mask_columns)
-                        mv = min(max((wy - mask_y) * per_metre, _f4(0.0)), mask_rows)
-                        if sunny > _f4(0.0):
-                            sunny *= _bilinear(sun_mask, mu, mv)
-                        if dark:
-                            lamp = _bilinear(lamp_mask, mu, mv)
-                    if wet > _f4(0.01) and normal[t, 2] > _f4(0.7) and m != _i4(_GRASS):
-                        pool = _soft(cloud, ux * _f4(0.55), uy * _f4(0.55))
-                        film = wet * _f4(0.55)
-                        if p[21] > _f4(0.0):
-                            edge = (pool - _f4(0.75) + p[21] * _f4(0.95)) * _f4(5.0)
-                            film += (_f4(1.0) - film) * min(max(edge, _f4(0.0)), _f4(1.0)) * _f4(0.8)
-                        length = _f4(math.sqrt(ax * ax + ay * ay + az * az))
-                        graze = _f4(1.0) - min(_f4(1.0), abs(az) / length)
-                        graze = graze * graze
-                        mirror = film * (_f4(0.06) + _f4(0.62) * graze * graze)
-                        dull = _f4(1.0) - _f4(0.42) * film
-                        r, g, b = r * dull, g * dull, b * dull
                 elif m == _i4(_FACADE):
                     r, g, b, extra = _facade(
-                        wx, wy, wz, d * inv_f, r, g, b, pattern, aux[t], grain, dark, p[22],
-                        sky[60, 0], sky[60, 1], sky[60, 2],
+                        wx, wy, pz + d * az, d * inv_f, r, g, b, pattern, aux[t], grain, dark, dim, sky,
                     )  # fmt: skip
+                    if dark:
+                        if fresh:
+                            block_id[h] = t
+                            block[h, 2] = _f4(0.8) * _on_mask(lamp_mask, mask_origin, p[24], wx, wy)
+                        lamp = block[h, 2]
                 elif m == _i4(_PICTURE):
-                    r, g, b = _picture(wx, wy, wz, pattern, aux[t], pictures)
+                    r, g, b = _picture(wx, wy, pz + d * az, pattern, aux[t], pictures)
                     extra = _f4(0.12) if dark else _f4(0.0)
                 elif m == _i4(_LEAVES):
+                    wz = pz + d * az
+                    if fresh:
+                        block_id[h] = t
+                        block[h, 0] = _f4(0.95) + _f4(0.26) * _soft(cloud, (ux + wz) * _f4(5.0), (uy - wz) * _f4(5.0))
+                        block[h, 2] = _f4(0.0)
+                        if dark:
+                            block[h, 2] = _f4(0.8) * _on_mask(lamp_mask, mask_origin, p[24], wx, wy)
                     s = cells[k] * _f4(0.125)
-                    n = grain[_i4((uy + wz) * s) & _i4(255), _i4((ux - wz) * s) & _i4(255)]
-                    soft = _soft(cloud, (ux + wz) * _f4(5.0), (uy - wz) * _f4(5.0))
-                    q = _f4(0.95) + _f4(0.16) * n * strength[k] + _f4(0.26) * soft
+                    n = grain[_u8(_i4((uy + wz) * s) & _i4(255)), _u8(_i4((ux - wz) * s) & _i4(255))]
+                    q = block[h, 0] + _f4(0.16) * n * strength[k]
                     r, g, b = r * q, g * q, b * q
-                else:
-                    q = _f4(1.0) + _f4(0.06) * _soft(cloud, (ux + wz) * _f4(2.0), (uy + wz) * _f4(2.0))
-                    r, g, b = r * q, g * q, b * q
-            elif dark and has_mask and extra == _f4(0.0):
-                mu = min(max((wx - mask_x) * per_metre, _f4(0.0)), mask_columns)
-                mv = min(max((wy - mask_y) * per_metre, _f4(0.0)), mask_rows)
-                lamp = _bilinear(lamp_mask, mu, mv) * _f4(0.8)
-            up = lit[t, 0] * (_f4(occlusion[y, x]) * _f4(1.0 / 255.0))
-            down = _f4(1.0) - lit[t, 0]
-            sunny *= _f4(sun_block[y, x]) * _f4(1.0 / 255.0)
-            lr = p[6] * up + p[9] * down + p[3] * sunny
-            lg = p[7] * up + p[10] * down + p[4] * sunny
-            lb = p[8] * up + p[11] * down + p[5] * sunny
-            if lamp > _f4(0.0):
+                    lamp = block[h, 2]
+            elif dark and extra == _f4(0.0):
+                if fresh:
+                    block_id[h] = t
+                    block[h, 2] = _f4(0.8) * _on_mask(lamp_mask, mask_origin, p[24], wx, wy)
+                lamp = block[h, 2]
+            up = lit[t, 0]
+            down = _f4(1.0) - up
+            up *= _f4(occlusion[y, x]) * byte
+            sunny *= _f4(sun_block[y, x]) * byte
+            lr = up_r * up + down_r * down + sun_r * sunny
+            lg = up_g * up + down_g * down + sun_g * sunny
+            lb = up_b * up + down_b * down + sun_b * sunny
+            if dark:
+                lamp *= dim
                 lr, lg, lb = lr + lamp * _f4(0.88), lg + lamp * _f4(0.72), lb + lamp * _f4(0.46)
-            if use_beams:
-                beam = _f4(beams[y, x]) * _f4(1.25 / 255.0)
-                lr, lg, lb = lr + beam, lg + beam * _f4(0.97), lb + beam * _f4(0.86)
+                if use_beams:
+                    beam = _f4(beams[y >> 1, h]) * (_f4(1.25 / 255.0) * dim)
+                    lr, lg, lb = lr + beam, lg + beam * _f4(0.97), lb + beam * _f4(0.86)
             if extra > _f4(0.0):
                 lr, lg, lb = max(lr, extra), max(lg, extra), max(lb, extra)
             r, g, b = r * lr, g * lg, b * lb
             if m == _i4(_GLASS) or m == _i4(_PAINT):
                 # panes and varnish show some sky
-                nz = normal[t, 2]
-                i = _i4(min(max(nz, _f4(0.0)) + _f4(0.12), _f4(1.0)) * _f4(SKY_STEPS - 1))
+                i = _u8(_i4(min(max(normal[t, 2], _f4(0.0)) + _f4(0.12), _f4(1.0)) * _f4(SKY_STEPS - 1)))
                 share = _f4(0.30) if m == _i4(_GLASS) else _f4(0.07)
-                share *= _f4(0.55) + _f4(0.45) * lit[t, 0]
+                share *= _f4(0.1) + _f4(0.9) * lit[t, 0]
                 r, g, b = r + (sky[i, 0] - r) * share, g + (sky[i, 1] - g) * share, b + (sky[i, 2] - b) * share
             if mirror > _f4(0.01):
-                qr, qg, qb = _mirrored(
-                    ax, ay, az, x, y, ids, paint, glow, lit, fx, fy, fz, rx, ry, rz, dx, dy, dz,
-                    focal, cx, cy, sky, cloud, grain, p,
-                )  # fmt: skip
-                r, g, b = r + (qr - r) * mirror, g + (qg - g) * mirror, b + (qb - b) * mirror
+                r, g, b = r + (block[h, 4] - r) * mirror, g + (block[h, 5] - g) * mirror, b + (block[h, 6] - b) * mirror
             q = fog[k]
             if extra > _f4(0.5):
                 q *= _f4(0.6)
-            r, g, b = r + (p[12] - r) * q, g + (p[13] - g) * q, b + (p[14] - b) * q
-            out[y, x] = _pack(r, g, b)
+            out[y, x] = _pack(r + (fog_r - r) * q, g + (fog_g - g) * q, b + (fog_b - b) * q)
 
 
-@kernel
+@inlined
+def _ground(
+    m, wx, wy, ax, ay, az, x, y, nz, ids, paint, glow, lit, eye, sky, cloud, grain, p, sun_mask, lamp_mask, mask_origin, block, h,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Write block[h]: brightness, sun, lamps, share and RGB of the reflection, tint."""
+    ux, uy = wx + _f4(_SHIFT), wy + _f4(_SHIFT)
+    q = _f4(1.0)
+    wide = _f4(0.0)
+    if m == _i4(_GRASS):
+        wide = _soft(cloud, ux * _f4(0.11), uy * _f4(0.11))
+        q += _f4(0.17) * _soft(cloud, ux * _f4(1.4), uy * _f4(1.4)) + _f4(0.08) * wide
+    elif m == _i4(_ASPHALT):
+        q += _f4(0.07) * _soft(cloud, ux * _f4(0.9), uy * _f4(0.9))
+    elif m == _i4(_MARKING):
+        worn = _soft(cloud, ux * _f4(6.0), uy * _f4(6.0))
+        q -= _f4(0.03) + (_f4(0.22) * worn if worn > _f4(0.35) else _f4(0.0))
+    block[h, 0] = q
+    block[h, 1] = _on_mask(sun_mask, mask_origin, p[24], wx, wy)
+    block[h, 2] = _on_mask(lamp_mask, mask_origin, p[24], wx, wy) if p[23] > _f4(0.5) else _f4(0.0)
+    block[h, 3] = _f4(0.0)
+    block[h, 7] = wide
+    wet = p[19]
+    if wet > _f4(0.01) and nz > _f4(0.7) and m != _i4(_GRASS):
+        film = wet * _f4(0.55)
+        if p[21] > _f4(0.0):
+            pool = _soft(cloud, ux * _f4(0.55), uy * _f4(0.55))
+            edge = (pool - _f4(0.75) + p[21] * _f4(0.95)) * _f4(5.0)
+            film += (_f4(1.0) - film) * min(max(edge, _f4(0.0)), _f4(1.0)) * _f4(0.8)
+        length = _f4(math.sqrt(ax * ax + ay * ay + az * az))
+        graze = _f4(1.0) - min(_f4(1.0), abs(az) / length)
+        graze = graze * graze
+        block[h, 3] = film * (_f4(0.06) + _f4(0.62) * graze * graze)
+        block[h, 0] = q * (_f4(1.0) - _f4(0.42) * film)
+        _mirrored(
+            ax, ay, az, x, y, ids, paint, glow, lit, eye, sky, cloud, grain, p, block, h,
+        )  # fmt: skip
+
+
+@inlined
+def _on_mask(mask, origin, per_metre, wx, wy):  # type: ignore[no-untyped-def]
+    """0..1 of a mask at a place in the world."""
+    u = min(max((wx - _f4(origin[0])) * per_metre, _f4(0.0)), _f4(mask.shape[1] - 1))
+    v = min(max((wy - _f4(origin[1])) * per_metre, _f4(0.0)), _f4(mask.shape[0] - 1))
+    return _bilinear(mask, u, v)
+
+
+@inlined
 def _pack(r, g, b):  # type: ignore[no-untyped-def]
     r = min(max(r, _f4(0.0)), _f4(255.0))
     g = min(max(g, _f4(0.0)), _f4(255.0))
@@ -272,7 +319,7 @@ def _pack(r, g, b):  # type: ignore[no-untyped-def]
     return _u4(_i4(b)) | (_u4(_i4(g)) << _u4(8)) | (_u4(_i4(r)) << _u4(16)) | _u4(0xFF000000)
 
 
-@kernel
+@inlined
 def _bilinear(mask, u, v):  # type: ignore[no-untyped-def]
     """0..1 of a uint8 mask at cell coordinates inside it."""
     iu, iv = min(_i4(u), _i4(mask.shape[1] - 2)), min(_i4(v), _i4(mask.shape[0] - 2))
@@ -282,8 +329,8 @@ def _bilinear(mask, u, v):  # type: ignore[no-untyped-def]
     return (top + (low - top) * fv) * _f4(1.0 / 255.0)
 
 
-@kernel
-def _facade(wx, wy, wz, footprint, r, g, b, pattern, row, grain, dark, dim, sky_r, sky_g, sky_b):  # type: ignore[no-untyped-def]
+@inlined
+def _facade(wx, wy, wz, footprint, r, g, b, pattern, row, grain, dark, dim, sky):  # type: ignore[no-untyped-def]
     """Windows. Pattern row: origin, u, v, then 9 metres between windows, 10 storey height, 11 seed + share of glass."""
     x, y, z = wx - pattern[row, 0], wy - pattern[row, 1], wz - pattern[row, 2]
     u = x * pattern[row, 3] + y * pattern[row, 4] + z * pattern[row, 5]
@@ -306,7 +353,7 @@ def _facade(wx, wy, wz, footprint, r, g, b, pattern, row, grain, dark, dim, sky_
     if inside:
         share = _f4(1.0) - blur * _f4(0.55)
         q = _f4(0.30) + _f4(0.12) * n
-        wr, wg, wb = sky_r * q + _f4(10.0), sky_g * q + _f4(12.0), sky_b * q + _f4(16.0)
+        wr, wg, wb = sky[60, 0] * q + _f4(10.0), sky[60, 1] * q + _f4(12.0), sky[60, 2] * q + _f4(16.0)
         if fu - side < _f4(0.035) or _f4(1.0) - side - fu < _f4(0.035) or fv - low < _f4(0.03):
             wr, wg, wb = wr * _f4(0.6), wg * _f4(0.6), wb * _f4(0.6)
         if dark and n > (_f4(-0.2) if ground and seed % 3 != 0 else _f4(0.35)):
@@ -325,7 +372,7 @@ def _facade(wx, wy, wz, footprint, r, g, b, pattern, row, grain, dark, dim, sky_
     return r, g, b, extra
 
 
-@kernel
+@inlined
 def _picture(wx, wy, wz, pattern, row, pictures):  # type: ignore[no-untyped-def]
     """Pixel of a picture that is stretched over a quad; pattern 9: its number."""
     x, y, z = wx - pattern[row, 0], wy - pattern[row, 1], wz - pattern[row, 2]
@@ -338,22 +385,25 @@ def _picture(wx, wy, wz, pattern, row, pictures):  # type: ignore[no-untyped-def
     return _f4(pictures[k, iv, iu, 0]), _f4(pictures[k, iv, iu, 1]), _f4(pictures[k, iv, iu, 2])
 
 
-@kernel
+@inlined
 def _mirrored(
-    ax, ay, az, x, y, ids, paint, glow, lit, fx, fy, fz, rx, ry, rz, dx, dy, dz, focal, cx, cy, sky, cloud, grain, p,
+    ax, ay, az, x, y, ids, paint, glow, lit, eye, sky, cloud, grain, p, block, h,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
-    """What level water shows: the picture's own pixel in the mirrored direction, or the sky."""
-    forward = ax * fx + ay * fy - az * fz
+    """Write block[h, 4:7]: what level water shows: the picture's own pixel in the mirrored direction, or the sky."""
+    found = False
+    forward = ax * eye[0] + ay * eye[1] - az * eye[2]
     if forward > _f4(0.05):
-        scale = _f4(focal) / forward
+        scale = eye[12] / forward
         n = grain[(y * _i4(3)) & _i4(255), (x >> 1) & _i4(255)]
-        u = (ax * rx + ay * ry - az * rz) * scale + cx
-        v = (ax * dx + ay * dy - az * dz) * scale + cy
+        u = (ax * eye[3] + ay * eye[4] - az * eye[5]) * scale + eye[13]
+        v = (ax * eye[6] + ay * eye[7] - az * eye[8]) * scale + eye[14]
         v += n * _f4(ids.shape[0]) * _f4(0.006)
         iu, iv = _i4(u), _i4(v)
         if 0 <= iu < ids.shape[1] and 0 <= iv < ids.shape[0]:
             t = ids[iv, iu]
             if t >= 0:
                 q = max(p[7] * lit[t, 0] + p[4] * lit[t, 1] + p[10] * (_f4(1.0) - lit[t, 0]), glow[t] * _f4(1.1))
-                return paint[t, 0] * q, paint[t, 1] * q, paint[t, 2] * q
-    return _sky(ax, ay, abs(az), sky, cloud, p)
+                block[h, 4], block[h, 5], block[h, 6] = paint[t, 0] * q, paint[t, 1] * q, paint[t, 2] * q
+                found = True
+    if not found:
+        _sky(ax, ay, abs(az), sky, cloud, p, block, h, 4)

@@ -14,7 +14,8 @@ _f4 = np.float32
 _REACH = 90.0  # metres to the actors whose shadows are drawn
 _CONTACT = 0.55  # metres over which a contact shadow fades
 _LONGEST = 14.0  # metres of a sun shadow
-_BEAM = 42.0  # metres
+_BEAM = 40.0  # metres
+_BEAMS_SEEN = 75.0  # metres to the vehicles whose beams are drawn
 _LOW_BEAM = int(VehicleLight.LOW_BEAM | VehicleLight.HIGH_BEAM)
 
 
@@ -53,10 +54,8 @@ def cast_shadows(
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """Darken `occlusion` and `sun_block` (uint8[H, W], filled with 255 here) on the ground around actors."""
     height, width = ids.shape
-    for y in range(height):
-        for x in range(width):
-            occlusion[y, x] = np.uint8(255)
-            sun_block[y, x] = np.uint8(255)
+    occlusion[:] = np.uint8(255)
+    sun_block[:] = np.uint8(255)
     cx, cy = width * 0.5, height * 0.5
     inv_f = 1.0 / focal
     for k in range(count):
@@ -118,44 +117,57 @@ def cast_shadows(
 
 @kernel
 def cast_beams(w, night_role, slots, count, spheres, triangles, ids, inverse_depth, axes, position, focal, beams, bounds):  # type: ignore[no-untyped-def]
-    """Fill uint8[H, W] `beams` with the light of headlamps on what they meet; vehicles of `night_role` have theirs on."""
+    """Fill uint8[(H+1)/2, (W+1)/2] `beams` with the light of headlamps on what every other pixel shows.
+
+    Vehicles of `night_role` have their lamps on.
+    """
     height, width = ids.shape
-    for y in range(height):
-        for x in range(width):
-            beams[y, x] = np.uint8(0)
+    beams[:] = np.uint8(0)
     cx, cy = width * 0.5, height * 0.5
-    inv_f = 1.0 / focal
+    inv_f = _f4(1.0 / focal)
     for k in range(count):
         slot = slots[k]
         if w.lights[slot] & _LOW_BEAM == 0 and not (w.kind[slot] == 1 and w.role[slot] == night_role):
             continue
         ox, oy, oz = spheres[k, 0], spheres[k, 1], spheres[k, 2]
-        if (ox - position[0]) ** 2 + (oy - position[1]) ** 2 > (_REACH + 20.0) ** 2:
+        away2 = (ox - position[0]) ** 2 + (oy - position[1]) ** 2
+        if away2 > _BEAMS_SEEN * _BEAMS_SEEN:
             continue
         cos, sin = math.cos(w.yaw[slot]), math.sin(w.yaw[slot])
         nose = w.half_length[slot]
-        if not _window(axes, position, ox, oy, oz, cos, sin, nose, nose + _BEAM, -8.0, 8.0, 2.2, focal, cx, cy, width,
+        if not _window(axes, position, ox, oy, oz, cos, sin, nose, nose + _BEAM, -7.5, 7.5, 2.0, focal, cx, cy, width,
                        height, bounds):  # fmt: skip
             continue
         own_first, own_end = triangles[k, 0], triangles[k, 2]
-        for y in range(bounds[2], bounds[3]):
-            vy = (y + 0.5 - cy) * inv_f
-            for x in range(bounds[0], bounds[1]):
-                t = ids[y, x]
-                if t < 0 or own_first <= t < own_end:
+        # forwards and rightwards of the vehicle, and up, as functions of the ray
+        fc, fs = _f4(cos), _f4(sin)
+        bx, by, bz = _f4(position[0] - ox), _f4(position[1] - oy), _f4(position[2] - oz)
+        start_x, start_y = fc * bx + fs * by - _f4(nose), -fs * bx + fc * by
+        rx, ry, rz = _f4(axes[0, 1]), _f4(axes[1, 1]), _f4(axes[2, 1])
+        for j in range(bounds[2] // 2, (bounds[3] + 1) // 2):
+            vy = (_f4(2 * j) + _f4(0.5) - _f4(cy)) * inv_f
+            ax = _f4(axes[0, 0]) - vy * _f4(axes[0, 2])
+            ay = _f4(axes[1, 0]) - vy * _f4(axes[1, 2])
+            az = _f4(axes[2, 0]) - vy * _f4(axes[2, 2])
+            for i in range(bounds[0] // 2, (bounds[1] + 1) // 2):
+                t = ids[2 * j, 2 * i]
+                if t < 0:
                     continue
-                d = 1.0 / np.float64(inverse_depth[y, x])
-                vx = (x + 0.5 - cx) * inv_f
-                px = position[0] + d * (axes[0, 0] + vx * axes[0, 1] - vy * axes[0, 2]) - ox
-                py = position[1] + d * (axes[1, 0] + vx * axes[1, 1] - vy * axes[1, 2]) - oy
-                pz = position[2] + d * (axes[2, 0] + vx * axes[2, 1] - vy * axes[2, 2]) - oz
-                lx, ly = cos * px + sin * py - nose, -sin * px + cos * py
-                if lx <= 0.3 or lx > _BEAM or pz > 2.4 + 0.02 * lx or pz < -2.0:
+                d = _f4(1.0) / inverse_depth[2 * j, 2 * i]
+                vx = (_f4(2 * i) + _f4(0.5) - _f4(cx)) * inv_f
+                px, py = d * (ax + vx * rx), d * (ay + vx * ry)
+                lx = start_x + fc * px + fs * py
+                if lx <= _f4(0.3) or lx > _f4(_BEAM):
                     continue
-                wide = 1.0 + 0.17 * lx
-                aside = ly / wide
-                power = math.exp(-aside * aside) * (1.0 - lx / _BEAM) * min(1.0, 0.25 + lx / 6.0) / (1.0 + 0.012 * lx)
-                if pz > 0.7:
-                    power *= max(0.0, 1.0 - (pz - 0.7) / 1.7)
-                value = min(255.0, np.float64(beams[y, x]) + 215.0 * power)
-                beams[y, x] = np.uint8(value)
+                aside = (start_y - fs * px + fc * py) / (_f4(1.0) + _f4(0.17) * lx)
+                aside *= aside
+                pz = bz + d * (az + vx * rz)
+                if aside > _f4(3.2) or pz > _f4(2.4) or pz < _f4(-2.0) or own_first <= t < own_end:
+                    continue
+                # a bell that ends at 3.2
+                bell = _f4(1.0) - aside * _f4(1.0 / 3.2)
+                power = bell * bell * bell * (_f4(1.0) - lx * _f4(1.0 / _BEAM))
+                power *= min(_f4(1.0), _f4(0.25) + lx * _f4(0.17)) / (_f4(1.0) + _f4(0.012) * lx)
+                if pz > _f4(0.7):
+                    power *= max(_f4(0.0), _f4(1.0) - (pz - _f4(0.7)) * _f4(0.588))
+                beams[j, i] = np.uint8(min(_f4(255.0), _f4(beams[j, i]) + _f4(215.0) * power))
