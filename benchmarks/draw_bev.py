@@ -22,8 +22,9 @@ from envs.world import EpisodeStart, WorldBatch
 WORTH = {"vehicles": 1.0, "walkers": 3.0, "props": 2.0, "signals": 2.5, "stops": 1.5, "sidewalk": 0.0}
 LEGEND = (
     ("route", (60, 110, 160)), ("vehicles, paler before", (110, 190, 235)), ("two-wheelers", (130, 230, 200)),
-    ("walkers", (250, 120, 190)), ("props", (240, 160, 60)), ("red light", (235, 60, 60)), ("green light", (70, 210, 90)),
-    ("stop sign", (235, 120, 60)), ("solid line", (225, 215, 150)), ("ego", (240, 240, 240)),
+    ("walkers", (250, 120, 190)), ("props", (240, 160, 60)), ("red light", (235, 60, 60)),
+    ("green light", (70, 210, 90)), ("stop sign", (235, 120, 60)), ("solid line", (225, 215, 150)),
+    ("ego", (240, 240, 240)),
 )  # fmt: skip
 
 

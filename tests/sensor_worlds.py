@@ -15,6 +15,7 @@ from simulator.roads.network import RoadNetwork
 from simulator.scenery.mesh import Mesh, MeshBuilder, box
 from simulator.scenery.tags import Material, Tag
 from simulator.sensors import SensorRig, parse_sensors
+from simulator.sensors.scene import Scene
 from simulator.state import EGO, MAX_ACTORS, Role, empty_worlds
 from tests.sim_world import crossroads
 
@@ -83,3 +84,14 @@ def room() -> HandScene:
     vertices, triangles = box((-10.0, -10.0, 0.0), (10.0, 10.0, 5.0))
     out.add(vertices, triangles[:, ::-1], (0.5, 0.5, 0.5), Tag.BUILDING, Material.PLAIN)
     return HandScene(out.build(8.0))
+
+
+def solid_triangles(scene: Scene, eye: np.ndarray) -> np.ndarray:
+    """int32[n, 3] what a LiDAR at `eye` can hit: fronts, without what stands for the detail of a town from afar."""
+    number = np.arange(scene.num_triangles)
+    level = (np.searchsorted(scene.town.mesh.chunk_triangle, number, side="right") - 1) % 3
+    real = (number >= scene.num_static) | (level != 2)
+    corner = scene.vertex[scene.triangle[: scene.num_triangles]].astype(np.float64)
+    normal = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    fronts = ((eye - corner[:, 0]) * normal).sum(axis=1) > 0.0
+    return np.ascontiguousarray(scene.triangle[: scene.num_triangles][real & fronts], np.int32)

@@ -44,7 +44,7 @@ def at(plane: np.ndarray, ahead: float, right: float, *, behind: float = 10.0) -
     return int(plane[int(192 - (behind + ahead) * SCALE), int(96 + right * SCALE)])
 
 
-# ---- the view ---------------------------------------------------------------------------------------------------------
+# ---- the view --------------------------------------------------------------------------------------------------------
 
 
 def test_road_and_surroundings_lie_where_they_are():
@@ -174,7 +174,7 @@ def test_beyond_the_town_there_is_nothing():
     assert all((planes[name] == 0).all() for name in ("road", "sidewalk", "markings", "stops", "signals", "vehicles"))
 
 
-# ---- its past ---------------------------------------------------------------------------------------------------------
+# ---- its past --------------------------------------------------------------------------------------------------------
 
 
 def test_history_shows_where_others_were_seen_from_where_the_ego_is():
@@ -240,7 +240,7 @@ def test_a_batch_sees_what_its_worlds_see_alone():
     assert batch.worlds.tobytes() == before
 
 
-# ---- wrong wishes, pictures -------------------------------------------------------------------------------------------
+# ---- wrong wishes, pictures ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_a_picture_for_people_has_the_ego_in_white():
     assert picture[152, 96].tolist() == [240, 240, 240]
 
 
-# ---- the structured observation ---------------------------------------------------------------------------------------
+# ---- the structured observation --------------------------------------------------------------------------------------
 
 
 def structure(worlds: np.ndarray) -> dict[str, np.ndarray]:
@@ -293,7 +293,10 @@ def test_arrays_have_their_shapes_and_lie_in_their_space():
 def test_actors_come_nearest_first_in_the_egos_frame():
     worlds = west_of_the_lights()
     worlds["yaw"][0, EGO] = 0.5 * math.pi  # heads south: east is to its left
-    far, near = put(worlds, "vehicle.audi.tt", WEST_OF_A + 30.0, LANE_Y), put(worlds, "walker.pedestrian.0001", WEST_OF_A, 12.0)
+    far, near = (
+        put(worlds, "vehicle.audi.tt", WEST_OF_A + 30.0, LANE_Y),
+        put(worlds, "walker.pedestrian.0001", WEST_OF_A, 12.0),
+    )
     set_speed(worlds[0], far, 5.0)
     worlds["lights"][0, far] = int(VehicleLight.BRAKE | VehicleLight.LEFT_BLINKER)
     found = structure(worlds)

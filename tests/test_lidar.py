@@ -16,7 +16,7 @@ from simulator.sensors.lidar import scan_of
 from simulator.sensors.measurements import SEMANTIC_POINT, Lidar, SemanticLidar
 from simulator.sensors.scene import Scene
 from simulator.state import EGO
-from tests.sensor_worlds import moving_car, put, rig, room, standing_car
+from tests.sensor_worlds import moving_car, put, rig, room, solid_triangles, standing_car
 from tests.sim_world import crossroads, smoke
 
 #: A LiDAR that loses nothing: all that it casts comes back.
@@ -42,7 +42,7 @@ def distance_in_room(azimuth: np.ndarray, elevation: np.ndarray, z: float = 2.0)
         return np.minimum.reduce([10.0 / abs(x), 10.0 / abs(y), np.where(up > 0.0, (5.0 - z) / up, -z / up)])
 
 
-# ---- geometry ---------------------------------------------------------------------------------------------------------
+# ---- geometry --------------------------------------------------------------------------------------------------------
 
 
 def test_every_ray_meets_the_wall_it_points_at():
@@ -91,16 +91,20 @@ def test_hits_agree_with_embree(scene_of: str):
     batch = WorldBatch({"crossroads": crossroads, "smoke": smoke}[scene_of]())
     batch.reset(0, EpisodeStart(0, 3))
     scene = Scene(batch.routes.network)
-    sensor = SEMANTIC | {"id": "l", "channels": 32, "points_per_second": 32 * 720 * 20, "roll": 3.0, "pitch": -2.0, "yaw": 40.0}
+    sensor = SEMANTIC | {
+        "id": "l",
+        "channels": 32,
+        "points_per_second": 32 * 720 * 20,
+        "roll": 3.0,
+        "pitch": -2.0,
+        "yaw": 40.0,
+    }
     specs = parse_sensors([sensor], leaderboard=False)
     reader = SensorRig(specs, batch.routes.network, batch.worlds, scene=scene)
     measured = reader.measure()["l"]
     pose = reader._mounts[0].pose
-    corner = scene.vertex[scene.triangle[: scene.num_triangles]].astype(np.float64)
-    normal = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    fronts = ((pose[0] - corner[:, 0]) * normal).sum(axis=1) > 0.0  # both look at fronts only
     world = embree.EmbreeScene()
-    mesh_construction.TriangleMesh(world, scene.vertex, scene.triangle[: scene.num_triangles][fronts].astype(np.int32))
+    mesh_construction.TriangleMesh(world, scene.vertex, solid_triangles(scene, pose[0]))
     elevation = np.radians(np.linspace(10.0, -30.0, 32))[:, None]
     azimuth = scan_of(specs[0], 0, 1).azimuth[None, :]
     level = np.cos(elevation)
@@ -119,7 +123,7 @@ def test_hits_agree_with_embree(scene_of: str):
     assert {int(Tag.ROAD), int(Tag.CAR)} <= set(points["object_tag"].tolist())
 
 
-# ---- what CARLA says of the rays --------------------------------------------------------------------------------------
+# ---- what CARLA says of the rays -------------------------------------------------------------------------------------
 
 
 def test_at_10_hz_the_leaderboards_lidar_makes_half_a_turn_a_tick():
@@ -143,7 +147,9 @@ def test_half_a_turn_sees_half_the_room():
 
 
 def test_more_than_a_turn_a_tick_hits_everything_twice():
-    points = scan(standing_car(), LIDAR, rotation_frequency=40.0, points_per_second=8 * 180 * 20).points.reshape(8, 180, 4)
+    points = scan(standing_car(), LIDAR, rotation_frequency=40.0, points_per_second=8 * 180 * 20).points.reshape(
+        8, 180, 4
+    )
     assert points[:, :90] == pytest.approx(points[:, 90:], abs=1e-4)
 
 
@@ -225,7 +231,7 @@ def test_too_many_rays_at_once_are_refused():
         scan(standing_car(), LIDAR, points_per_second=100_000_000, sensor_tick=60.0)
 
 
-# ---- radar ------------------------------------------------------------------------------------------------------------
+# ---- radar -----------------------------------------------------------------------------------------------------------
 
 
 def detections(worlds: np.ndarray, **change: Any) -> np.ndarray:
@@ -269,7 +275,7 @@ def test_the_leaderboard_mirrors_the_radars_columns():
     assert unit.read()["s0"][1][:, ::-1].tobytes() == unit.measure()["s0"].data.points.tobytes()
 
 
-# ---- cameras beside them ----------------------------------------------------------------------------------------------
+# ---- cameras beside them ---------------------------------------------------------------------------------------------
 
 
 def test_cameras_and_lidar_of_one_rig_see_the_same_things():
@@ -294,7 +300,7 @@ def test_cameras_and_lidar_of_one_rig_see_the_same_things():
     assert classes[16, 32, 2] in (Tag.CAR, Tag.TRUCK)
 
 
-# ---- together ---------------------------------------------------------------------------------------------------------
+# ---- together --------------------------------------------------------------------------------------------------------
 
 
 def test_looking_leaves_the_world_as_it_was_and_repeats_itself():

@@ -40,9 +40,7 @@ def test_a_gnss_frame_is_three_doubles():
 
 def test_radar_detections_are_velocity_azimuth_altitude_depth():
     points = np.array([[1.0, 0.1, 0.0, 10.0], [-2.0, -0.1, 0.05, 20.0]], np.float32)
-    assert Radar(points).wire_body().hex() == (
-        "0000803fcdcccc3d0000000000002041" + "000000c0cdccccbdcdcc4c3d0000a041"
-    )
+    assert Radar(points).wire_body().hex() == ("0000803fcdcccc3d0000000000002041" + "000000c0cdccccbdcdcc4c3d0000a041")
 
 
 def test_a_lidar_frame_counts_the_points_of_every_channel():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def imu(worlds: np.ndarray, **sensor: float) -> np.ndarray:
     return np.asarray(data)
 
 
-# ---- IMU --------------------------------------------------------------------------------------------------------------
+# ---- IMU -------------------------------------------------------------------------------------------------------------
 
 
 def test_a_standing_car_feels_gravity_upwards_and_nothing_else():
@@ -114,7 +115,7 @@ def test_noise_has_the_asked_deviation_and_bias():
     assert (found[:, 1] == 0.0).all()
 
 
-# ---- GNSS -------------------------------------------------------------------------------------------------------------
+# ---- GNSS ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("origin", [(42.0, 2.0), (49.0, 8.0), (-33.9, 151.2), (0.0, 0.0)])
@@ -152,7 +153,7 @@ def test_the_antenna_is_where_it_is_mounted():
     assert low[0] > rig(standing_car(NORTH), GNSS).read()["s0"][1][0]  # two metres further north
 
 
-# ---- speedometer, map -------------------------------------------------------------------------------------------------
+# ---- speedometer, map ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("speed", [0.0, 13.25, -2.5])
@@ -172,7 +173,7 @@ def test_the_map_sensor_hands_out_the_towns_opendrive():
     assert reader.read()["s0"][1] == {"opendrive": reader.network.xodr}
 
 
-# ---- collision, lane invasion, obstacle -------------------------------------------------------------------------------
+# ---- collision, lane invasion, obstacle ------------------------------------------------------------------------------
 
 
 def test_a_collision_tells_with_whom_and_how_hard():
@@ -267,7 +268,7 @@ def test_what_counts_as_an_obstacle(blueprint: str, y: float, options: dict, see
     assert bool(rig(worlds, sensor).read()) is seen
 
 
-# ---- timing, determinism, bad input -----------------------------------------------------------------------------------
+# ---- timing, determinism, bad input ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -275,7 +276,7 @@ def test_what_counts_as_an_obstacle(blueprint: str, y: float, options: dict, see
 )
 def test_sensor_tick_thins_out_the_measurements(sensor_tick: float, ticks: list[int]):
     assert [tick for tick in range(ticks[-1] + 1) if is_due(tick, sensor_tick)] == ticks
-    for before, now in zip(ticks[1:], ticks[2:]):
+    for before, now in pairwise(ticks[1:]):
         assert ticks_since(now, sensor_tick) == now - before
     worlds = standing_car()
     unit = rig(worlds, IMU | {"sensor_tick": sensor_tick}, {"type": "sensor.speedometer"})
@@ -331,7 +332,11 @@ def test_reading_sensors_leaves_the_world_as_it_was():
     batch = WorldBatch(smoke(), 1)
     batch.reset(0, EpisodeStart(2, 5))
     before = batch.worlds.tobytes()
-    sensors = [*ALL_OWN, {"type": "sensor.other.lane_invasion", "id": "lane"}, {"type": "sensor.other.collision", "id": "c"}]
+    sensors = [
+        *ALL_OWN,
+        {"type": "sensor.other.lane_invasion", "id": "lane"},
+        {"type": "sensor.other.collision", "id": "c"},
+    ]
     SensorRig(parse_sensors(sensors), batch.routes.network, batch.worlds).read()
     assert batch.worlds.tobytes() == before
 

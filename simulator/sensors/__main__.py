@@ -1,6 +1,6 @@
 """Print the tables of docs/sensors.md: every attribute of every sensor, and what the leaderboard fixes.
 
-    python -m simulator.sensors
+python -m simulator.sensors
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ def attribute_table() -> str:
     for (_, attribute), sensors in shared.items():
         cameras = [s for s in sensors if s.startswith("camera.")]
         names = sensors if len(cameras) < 4 else ["camera.*"] + [s for s in sensors if s not in cameras]
-        rows.append(_row("all but the pseudo sensors" if attribute.name == "role_name" else ", ".join(names), attribute))
+        rows.append(
+            _row("all but the pseudo sensors" if attribute.name == "role_name" else ", ".join(names), attribute)
+        )
     return "\n".join(["| sensor | attribute | type | default | unit | allowed |", "|---|---|---|---|---|---|", *rows])
 
 

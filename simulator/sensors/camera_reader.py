@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 
@@ -30,7 +31,9 @@ class CameraReaders:
         width, height = int(spec.number("image_size_x")), int(spec.number("image_size_y"))
         key = (spec.place, width, height, spec.number("fov"), spec.number("sensor_tick"), slot)
         if key not in self._views:
-            self._views[key] = _View(Camera(self._scene, width, height, spec.number("fov"), Pose(*spec.place), slot=slot))
+            self._views[key] = _View(
+                Camera(self._scene, width, height, spec.number("fov"), Pose(*spec.place), slot=slot)
+            )
         view = self._views[key]
         output = spec.type.removeprefix("sensor.camera.")
         view.outputs.append(output)
@@ -47,5 +50,5 @@ class _View:
 
     def picture(self, w: np.void, output: str) -> np.ndarray:
         if not self.pictures:
-            self.pictures = self._camera.render(w, tuple(dict.fromkeys(self.outputs)), place=False)
+            self.pictures = self._camera.render(cast(np.ndarray, w), tuple(dict.fromkeys(self.outputs)), place=False)
         return self.pictures[output].copy()

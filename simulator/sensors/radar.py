@@ -109,7 +109,7 @@ def cast_scene(vertex, triangle, chunk_triangle, chunk_low, chunk_high, actor_tr
     """`cast_rays` on a whole scene; what lies behind the radar or beyond its reach is left out."""
     depth[:] = far
     hit[:] = -1
-    for chunk in range(len(chunk_triangle) - 1):
+    for chunk in range(len(chunk_low)):
         ahead = 0.0
         gap = 0.0
         for k in range(3):
@@ -119,8 +119,9 @@ def cast_scene(vertex, triangle, chunk_triangle, chunk_low, chunk_high, actor_tr
             gap += outside * outside
         if ahead < 0.0 or gap > far * far * (1.0 + wide * wide + tall * tall):
             continue
-        cast_rays(vertex, triangle, chunk_triangle[chunk], chunk_triangle[chunk + 1], pose, wide, tall, far, rays,
-                  order, depth, hit)  # fmt: skip
+        # not what stands for the detail from afar
+        first, end = chunk_triangle[3 * chunk], chunk_triangle[3 * chunk + 2]
+        cast_rays(vertex, triangle, first, end, pose, wide, tall, far, rays, order, depth, hit)
     for a in range(num_actors):
         ahead = 0.0
         for k in range(3):

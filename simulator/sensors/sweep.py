@@ -65,7 +65,7 @@ def sweep_scene(vertex, triangle, chunk_vertex, chunk_triangle, chunk_low, chunk
     """
     planar[:, :] = math.inf
     hit[:, :] = -1
-    for chunk in range(len(chunk_triangle) - 1):
+    for chunk in range(len(chunk_low)):
         gap = 0.0
         for k in range(3):
             below = np.float64(chunk_low[chunk, k]) - pose[0, k]
@@ -74,9 +74,10 @@ def sweep_scene(vertex, triangle, chunk_vertex, chunk_triangle, chunk_low, chunk
             gap += outside * outside
         if gap > reach * reach:
             continue
-        to_sensor(vertex, chunk_vertex[chunk], chunk_vertex[chunk + 1], pose, local, azimuth)
-        sweep_triangles(local, azimuth, triangle, chunk_triangle[chunk], chunk_triangle[chunk + 1], reach, scan,
-                        column_cos, column_sin, tangent, planar, hit)  # fmt: skip
+        for k in range(3 * chunk, 3 * chunk + 2):  # not what stands for the detail from afar
+            to_sensor(vertex, chunk_vertex[k], chunk_vertex[k + 1], pose, local, azimuth)
+            sweep_triangles(local, azimuth, triangle, chunk_triangle[k], chunk_triangle[k + 1], reach, scan,
+                            column_cos, column_sin, tangent, planar, hit)  # fmt: skip
     for a in range(num_actors):
         dx, dy, dz = (
             actor_sphere[a, 0] - pose[0, 0], actor_sphere[a, 1] - pose[0, 1], actor_sphere[a, 2] - pose[0, 2]
