@@ -10,6 +10,7 @@ import math
 
 from agents.expert_memory import MAX_NEAR, STEP_SECONDS
 from agents.expert_path import nearest_coarse, to_path
+from simulator.actors import solid_box
 from simulator.blueprints import Kind
 from simulator.collisions import FLAT
 from simulator.dynamics import REAR_AXLE, REFERENCE_HALF_LENGTH
@@ -72,7 +73,8 @@ def find_near(w, e, routes, sheet, reach):  # type: ignore[no-untyped-def]
             continue
         if w.y[j] + max(w.vy[j], 0.0) * seconds < low_y - size or w.y[j] + min(w.vy[j], 0.0) * seconds > high_y + size:
             continue
-        s, d, yaw, k = to_path(routes, route, nearest_coarse(sheet, w.x[j], w.y[j]), w.x[j], w.y[j])
+        x, y, half_length, half_width = solid_box(w, j)
+        s, d, yaw, k = to_path(routes, route, nearest_coarse(sheet, x, y), x, y)
         speed = math.hypot(w.vx[j], w.vy[j])
         if abs(d) > SIDE_SIGHT + 6.0 * speed or (abs(d) > 12.0 and speed < 0.2):
             continue

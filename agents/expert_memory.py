@@ -44,6 +44,7 @@ EXPERT = np.dtype(
         ("at_line", np.float64),  # s the ego has stood at a blocked junction
         ("stop_sign", np.int32),  # sign that has been obeyed, -1 none
         ("sign_time", np.float64),  # s stood at the sign ahead
+        ("held_green", np.float64),  # s for which a scenario has held the next light green
         ("prepared", np.int8),  # 1: the lights below are known
         ("num_lights", np.int32),
         ("light", np.int32, (MAX_PATH_LIGHTS,)),  # lights whose stop points lie on the path

@@ -13,6 +13,7 @@ from agents.expert_memory import KEEP_LANE, LATE_TURN, LONG_STEPS, MAKE_WAY, PAS
 from agents.expert_path import STANDING, glide_to, lane_there, path_pose, profile_now, start_of_line, take_trial
 from agents.expert_space import ROOM_TO_TURN_OUT, lay_out
 from agents.expert_speed import HURRY_ACCELERATION, PASS_ACCELERATION, roll, set_caps
+from simulator.actors import solid_box
 from simulator.blueprints import Kind
 from simulator.kernel import kernel
 from simulator.roads.network import LaneType
@@ -79,10 +80,10 @@ def is_obstacle(w, e, sheet, n):  # type: ignore[no-untyped-def]
 @kernel
 def across(w, sheet, n):  # type: ignore[no-untyped-def]
     """Half extents of an actor along and across the path, m."""
-    j = sheet.slot[n]
+    x, y, half_length, half_width = solid_box(w, sheet.slot[n])
     c = abs(math.cos(sheet.turn[n, 0]))
     s = abs(math.sin(sheet.turn[n, 0]))
-    return w.half_length[j] * c + w.half_width[j] * s, w.half_length[j] * s + w.half_width[j] * c
+    return half_length * c + half_width * s, half_length * s + half_width * c
 
 
 @kernel

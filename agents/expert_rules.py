@@ -11,10 +11,12 @@ from simulator.state import EGO, TICK_SECONDS, LightState
 
 _RED = int(LightState.RED)
 _YELLOW = int(LightState.YELLOW)
+_GREEN = int(LightState.GREEN)
 _OFF = int(LightState.OFF)
 
 FREE = 1e6
 BEFORE_LINE = 0.7  # m between the front and the line
+HELD_SECONDS = 5.2  # s for which a light that a scenario holds green is not trusted (docs/bench2drive.md 1.7)
 AT_LINE_PATIENCE = 8.0  # s before a junction whose exit is taken
 
 
@@ -49,8 +51,9 @@ def find_halts(w, e, net, routes, sheet):  # type: ignore[no-untyped-def]
     sheet.stop[0] = FREE
     if e.prepared == 0:
         find_lights(w, e, net, routes)
+    watch_held_light(w, e, net)
     for k in range(e.num_lights):
-        if w.path_s - 10.0 < e.light_s[k] < w.path_s + 90.0 and light_halts(w, net, e.light[k], e.light_s[k]):
+        if w.path_s - 10.0 < e.light_s[k] < w.path_s + 90.0 and light_halts(w, e, net, e.light[k], e.light_s[k]):
             sheet.stop[0] = min(sheet.stop[0], e.light_s[k] - w.half_length[EGO] - BEFORE_LINE)
     r = w.route
     first = routes.path_first[r]
@@ -72,7 +75,7 @@ def find_halts(w, e, net, routes, sheet):  # type: ignore[no-untyped-def]
         halt = line - w.half_length[EGO] - BEFORE_LINE
         light = net.lane_light[entering]
         if light >= 0:
-            if light_halts(w, net, light, line):
+            if light_halts(w, e, net, light, line):
                 sheet.stop[0] = min(sheet.stop[0], halt)
         if net.lane_stop_sign[before] >= 0 and (light < 0 or w.light_state[light] == _OFF):
             sheet.stop[0] = min(sheet.stop[0], sign_halt(w, e, net, routes, sheet, net.lane_stop_sign[before], halt))
@@ -84,12 +87,28 @@ def find_halts(w, e, net, routes, sheet):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def light_halts(w, net, light, line):  # type: ignore[no-untyped-def]
+def watch_held_light(w, e, net):  # type: ignore[no-untyped-def]
+    """Count for how long a scenario has held the next light on the path green: it may turn red without a yellow."""
+    for k in range(e.num_lights):
+        light = e.light[k]
+        if w.path_s - 5.0 < e.light_s[k] < w.path_s + 90.0:
+            held = w.group_frozen[net.light_group[light]] == 1 and w.light_state[light] == _GREEN
+            e.held_green = e.held_green + TICK_SECONDS if held else 0.0
+            return
+    e.held_green = 0.0
+
+
+@kernel
+def light_halts(w, e, net, light, line):  # type: ignore[no-untyped-def]
     """True when the light asks the ego to halt at `line`: red, or yellow that its rear would not make.
 
     The leaderboard books a red light when the rear of the ego crosses the line (RunningRedLightTest).
     """
     state = w.light_state[light]
+    if state == _GREEN and 0.0 < e.held_green < HELD_SECONDS:
+        seconds = (line + w.half_length[EGO] + 1.2 - w.path_s) / max(w.speed[EGO], 4.0)
+        stops = w.speed[EGO] * w.speed[EGO] < 2.0 * 3.0 * (line - w.path_s - w.half_length[EGO] - BEFORE_LINE)
+        return stops and seconds > HELD_SECONDS - 0.4 - e.held_green
     if state != _RED and state != _YELLOW:
         return False
     rear_over = w.path_s - (w.half_length[EGO] + 1.2) - line

@@ -11,6 +11,7 @@ import math
 from agents.expert_forecast import TRUST_BRAKES_AFTER
 from agents.expert_memory import KEEP_LANE, MAX_BUSY, PASS, TURN_BACK
 from agents.expert_path import body_pose, line_at, line_curvature, path_pose
+from simulator.actors import solid_box
 from simulator.blueprints import Kind
 from simulator.kernel import kernel
 from simulator.state import EGO, Behaviour, DriverFlag, Role
@@ -152,12 +153,13 @@ def stretch_standing(w, e, routes, sheet, trial, n, side, ends):  # type: ignore
     s = sheet.s[n, 0]
     if abs(sheet.d[n, 0]) > 12.0:
         return _EMPTY_LOW, _EMPTY_HIGH
-    reach = w.half_length[j] + w.half_width[j] + w.half_length[EGO] + 1.5
+    other_x, other_y, half_length, half_width = solid_box(w, j)
+    reach = half_length + half_width + w.half_length[EGO] + 1.5
     near = 1e9
     for q in range(5):
         offset, slope, second = line_at(e, sheet, trial, s + 0.5 * (q - 2) * reach, w.path_s)
         near = min(near, abs(sheet.d[n, 0] - offset))
-    if near > w.half_length[j] + w.half_width[j] + w.half_width[EGO] + 2.0:
+    if near > half_length + half_width + w.half_width[EGO] + 2.0:
         return _EMPTY_LOW, _EMPTY_HIGH
     low = _EMPTY_LOW
     high = _EMPTY_HIGH
@@ -167,7 +169,7 @@ def stretch_standing(w, e, routes, sheet, trial, n, side, ends):  # type: ignore
         x, y, yaw = body_pose(routes, w.route, at, offset, slope, second)
         if boxes_touch(
             x, y, yaw, w.half_length[EGO], w.half_width[EGO] + side,
-            w.x[j], w.y[j], w.yaw[j], w.half_length[j], w.half_width[j],
+            other_x, other_y, w.yaw[j], half_length, half_width,
         ):
             low = min(low, at)
             high = max(high, at)

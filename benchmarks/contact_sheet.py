@@ -99,7 +99,9 @@ def caption(image: np.ndarray, text: str) -> None:
     pad = height // 2
     corner = image[image.shape[0] - height - 2 * pad :, : width + 2 * pad]
     corner[:] = (corner * 0.45).astype(np.uint8)
-    cv2.putText(image, text, (pad, image.shape[0] - pad - 1), cv2.FONT_HERSHEY_SIMPLEX, scale, (235, 235, 235), 1, cv2.LINE_AA)
+    cv2.putText(
+        image, text, (pad, image.shape[0] - pad - 1), cv2.FONT_HERSHEY_SIMPLEX, scale, (235, 235, 235), 1, cv2.LINE_AA
+    )
 
 
 def draw(width: int, seed: int) -> np.ndarray:

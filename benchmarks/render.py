@@ -57,8 +57,12 @@ def busy_world(network: RoadNetwork, vehicles: int = 40, walkers: int = 30) -> n
         while slot and not 6.0 < math.dist(place[:2], home[:2]) < 120.0:
             lane = int(draws.choice(lanes[kind]))
             place = lane_point(arrays, lane, float(draws.uniform(1.0, arrays.lane_length[lane] - 1.0)))
-        blueprint = int(draws.choice(cars if kind == 1 else people)) if slot else blueprint_index("vehicle.lincoln.mkz_2020")
-        fields = dict(zip(("x", "y", "z", "yaw"), place), kind=KIND[blueprint], blueprint=blueprint, actor_id=100 + slot)
+        blueprint = (
+            int(draws.choice(cars if kind == 1 else people)) if slot else blueprint_index("vehicle.lincoln.mkz_2020")
+        )
+        fields = dict(
+            zip(("x", "y", "z", "yaw"), place), kind=KIND[blueprint], blueprint=blueprint, actor_id=100 + slot
+        )
         fields |= dict(zip(("half_length", "half_width", "half_height"), HALF_SIZE[blueprint]))
         for name, value in fields.items():
             world[name][slot] = value

@@ -19,6 +19,7 @@ _TICK = 0.05  # s
 _HALF_EGO = 2.4  # m, half length of the ego
 _HALF_OTHER = 2.6  # m, half length of the vehicle that it meets
 _HALF_WIDTH = 1.1  # m of either
+_RUN_UP = 9.0  # m from the start of a route to a trigger before a junction, at most
 _OVERLAP = 0.15  # s that both are in the shared place
 
 
@@ -47,6 +48,18 @@ def blind_driver_is_met(net: RoadArrays, geometry: RouteGeometry, script: Script
     reach = _HALF_OTHER + _HALF_WIDTH
     other = set_off + np.array([track_s - reach, track_s + reach]) / speed
     return float(min(ego[1], other[1]) - max(ego[0], other[0])) > _OVERLAP
+
+
+def stream_is_there_first(net: RoadArrays, geometry: RouteGeometry, script: Script) -> bool:
+    """True when the head of the script's stream has come to the ego's path before a driver who ignores it has.
+
+    The stream sets out when the scenario triggers, at most `_RUN_UP` metres from the start of the route.
+    """
+    flow = script.flows[0]
+    ego_s, track_s = _meeting(geometry, flow.track)
+    times, places = _blind_drive(net, geometry)
+    triggered, met = np.interp([_RUN_UP, ego_s - _HALF_EGO], places, times)
+    return bool(triggered + track_s / flow.speed < met)
 
 
 def _along(geometry: RouteGeometry) -> np.ndarray:

@@ -20,7 +20,9 @@ Parameters = Mapping[str, Mapping[str, str]]
 Draws = np.random.Generator
 
 _PITCH = 10.0  # metres between candidate starts on a lane
-_TRIGGER_AFTER = (8.0, 25.0)  # metres from the start of a route to its trigger
+# Metres from the start of a route to its trigger, as in the official files (docs/bench2drive.md 1.5)
+_TRIGGER_ALONG = (10.0, 14.0)
+_TRIGGER_BEFORE_JUNCTION = (3.0, 9.0)
 _SIDE_LIMIT = 4.8  # metres from the lane's centre to the sidewalk's, so that a walker gets in the way in time
 
 
@@ -89,7 +91,7 @@ def along(
     """
 
     def draft(start: LanePoint, draws: Draws) -> Draft | None:
-        trigger = start.ahead(float(draws.uniform(*_TRIGGER_AFTER)))
+        trigger = start.ahead(float(draws.uniform(*_TRIGGER_ALONG)))
         metres = float(draws.uniform(*length))
         drawn = parameters(draws)
         if trigger.way_to_junction() < free or trigger.junction >= 0 or not fits(trigger, trigger.ahead(40.0)):
@@ -158,7 +160,7 @@ def through(
     """
 
     def draft(lane: LanePoint, draws: Draws) -> Draft | None:
-        run_up = float(draws.uniform(*_TRIGGER_AFTER))
+        run_up = float(draws.uniform(*_TRIGGER_BEFORE_JUNCTION))
         after = float(draws.uniform(*beyond))
         net = lane.net
         before = int(net.pred_lane[net.pred_first[lane.lane]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from scenarios.geometry import RouteGeometry, junction_entries, junction_exits
 from scenarios.lane_points import LanePoint, angle_between, heading_change, lanes_after, straightest
 from scenarios.script import Script
-from scenarios.suite_checks import blind_driver_is_met
+from scenarios.suite_checks import blind_driver_is_met, stream_is_there_first
 from scenarios.suite_recipes import (
     RECIPES,
     SIDES,
@@ -45,6 +46,7 @@ from scenarios.suite_recipes import (
 from scenarios.tracks import ahead_stretches
 from simulator.roads.network import LaneType, RoadArrays
 
+_BEND = 20.0  # degrees over 90 m of road, in which boxes swing out and invaders cannot be missed
 _SHARP = 50.0  # degrees from which a bend in a junction is a turn
 
 
@@ -69,7 +71,8 @@ def _lane_on_the_right(trigger: LanePoint, event: LanePoint) -> bool:
 
 def _oncoming_beside(trigger: LanePoint, event: LanePoint) -> bool:
     points = [trigger.ahead(m) for m in (0.0, 40.0, 90.0)]
-    return all(p.to_the("left") is None and is_driving(p.left()) for p in points)
+    bend = abs(math.degrees(angle_between(points[0].place.yaw, points[2].place.yaw)))
+    return bend > _BEND and all(p.to_the("left") is None and is_driving(p.left()) for p in points)
 
 
 def _bicycles(draws: Draws) -> Parameters:
@@ -107,7 +110,7 @@ def _queue(draws: Draws) -> Parameters:
 
 
 def _invaders(draws: Draws) -> Parameters:
-    return {"distance": value(whole(draws, 50, 60)), "offset": value(whole(draws, 18, 34) / 100.0)}
+    return {"distance": value(whole(draws, 50, 60)), "offset": value(whole(draws, 28, 34) / 100.0)}
 
 
 # Through a junction
@@ -160,16 +163,29 @@ def _priority_taken(lane: LanePoint, leaving: LanePoint, draws: Draws) -> Parame
     return {"direction": {"value": sides[whole(draws, 0, len(sides) - 1)]}}
 
 
+def _across_fast_stream(lane: LanePoint, leaving: LanePoint, draws: Draws) -> Parameters:
+    """The stream sets out 4 s before the junction, so a fast one is there first; sparse enough to be crossed."""
+    return {"flow_speed": value(whole(draws, 10, 11)), "source_dist_interval": interval(draws, (20, 24), (29, 30))}
+
+
+def _into_fast_stream(lane: LanePoint, leaving: LanePoint, draws: Draws) -> Parameters:
+    return {"flow_speed": value(whole(draws, 10, 11)), "source_dist_interval": interval(draws, (15, 18), (25, 27))}
+
+
 def _right_turn(lane: LanePoint, leaving: LanePoint, draws: Draws) -> Parameters:
     return {"flow_speed": value(whole(draws, 8, 10)), "source_dist_interval": interval(draws, (19, 22), (26, 30))}
 
 
 def _stream_meets_ego(net: RoadArrays, geometry: RouteGeometry, script: Script) -> bool:
-    """The stream comes from at least 20 m before the junction, and comes within 1 m of the ego's path."""
+    """The stream comes from at least 20 m before the junction, and within 1 m of the ego's path."""
     flow = script.flows[0]
     count = int(geometry.path_end / geometry.path_step) + 1
     dx, dy = geometry.path_x[:count, None] - flow.track.x, geometry.path_y[:count, None] - flow.track.y
     return float(np.min(np.hypot(dx, dy))) < 1.0 and (not flow.initial or flow.junction_from > 20.0)
+
+
+def _stream_before_ego(net: RoadArrays, geometry: RouteGeometry, script: Script) -> bool:
+    return _stream_meets_ego(net, geometry, script) and stream_is_there_first(net, geometry, script)
 
 
 # Merging and crossing flows
@@ -333,14 +349,16 @@ MORE_RECIPES: Mapping[str, Recipe] = {
     "OppositeVehicleTakingPriority": through(
         _crossed_without_light, 30.0, (25.0, 40.0), _priority_taken, blind_driver_is_met
     ),
-    "NonSignalizedJunctionLeftTurn": through(_left_without_light, 25.0, (30.0, 40.0), left_turn, _stream_meets_ego),
+    "NonSignalizedJunctionLeftTurn": through(
+        _left_without_light, 55.0, (30.0, 40.0), _across_fast_stream, _stream_before_ego
+    ),
     "SignalizedJunctionRightTurn": through(_right_into_traffic, 25.0, (30.0, 40.0), _right_turn, _stream_meets_ego),
     "NonSignalizedJunctionRightTurn": through(_right_without_light, 25.0, (30.0, 40.0), _right_turn, _stream_meets_ego),
     "SignalizedJunctionLeftTurnEnterFlow": through(
         left_across_traffic, 25.0, (30.0, 40.0), left_turn, _stream_meets_ego
     ),
     "NonSignalizedJunctionLeftTurnEnterFlow": through(
-        _left_without_light, 25.0, (30.0, 40.0), left_turn, _stream_meets_ego
+        _left_without_light, 55.0, (30.0, 40.0), _into_fast_stream, _stream_before_ego
     ),
     "T_Junction": through(_at_t_junction, 25.0, (30.0, 40.0)),
     "SequentialLaneChange": along(can_pass_on_left, 100.0, (115.0, 125.0)),
@@ -354,10 +372,10 @@ MORE_RECIPES: Mapping[str, Recipe] = {
     "HighwayExit": Recipe(movements, _leave_by_right_lane, movement_key, detour=8.0),
     "HighwayCutIn": through(_lane_beside_through, 45.0, (70.0, 80.0), _cutting_in),
     "InterurbanActorFlow": through(
-        _leaves_interurban, 30.0, (34.0, 40.0), _interurban("opposite"), _stream_meets_ego
+        _leaves_interurban, 45.0, (34.0, 40.0), _interurban("opposite"), _stream_meets_ego
     ),
     "InterurbanAdvancedActorFlow": through(
-        _enters_interurban, 30.0, (44.0, 50.0), _interurban("left"), _stream_meets_ego
+        _enters_interurban, 45.0, (44.0, 50.0), _interurban("left"), _stream_meets_ego
     ),
     "CrossingBicycleFlow": through(_bicycles_beside, 30.0, (30.0, 40.0), _bicycle_flow, _stream_meets_ego),
     "ParkingExit": Recipe(lane_starts, _parked, road_key),

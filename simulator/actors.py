@@ -10,6 +10,8 @@ from simulator.blueprints import HALF_SIZE, KIND
 from simulator.kernel import kernel
 from simulator.state import MAX_ACTORS, Behaviour
 
+DOOR_WIDTH = 0.85  # m that an open door sticks out
+
 _HALF_SIZE = HALF_SIZE
 _KIND = KIND
 _HOLD = int(Behaviour.HOLD)
@@ -104,6 +106,17 @@ def set_speed(w, slot, speed):  # type: ignore[no-untyped-def]
     w.speed[slot] = speed
     w.vx[slot] = speed * math.cos(w.yaw[slot])
     w.vy[slot] = speed * math.sin(w.yaw[slot])
+
+
+@kernel
+def solid_box(w, i):  # type: ignore[no-untyped-def]
+    """What an actor takes up: x, y, half length, half width of its box, widened by the door that it has opened."""
+    if w.door[i] == 0:
+        return w.x[i], w.y[i], w.half_length[i], w.half_width[i]
+    right = 0.5 * DOOR_WIDTH if w.door[i] % 2 == 0 else -0.5 * DOOR_WIDTH  # CARLA's doors: 0 and 2 left, 1 and 3 right
+    x = w.x[i] - right * math.sin(w.yaw[i])
+    y = w.y[i] + right * math.cos(w.yaw[i])
+    return x, y, w.half_length[i], w.half_width[i] + 0.5 * DOOR_WIDTH
 
 
 @kernel

@@ -386,9 +386,7 @@ def feed_oncoming(w, net, routes, ahead):  # type: ignore[no-untyped-def]
             if same_road_lane(net, w.lane[i], opposite):
                 nearest = min(nearest, math.hypot(w.x[i] - x, w.y[i] - y))
         if nearest > w.bg_opposite_dist:
-            spawn_background(
-                w, net, opposite, s, 0.8 * net.lane_speed_limit[opposite], _IGNORE_RULES
-            )
+            spawn_background(w, net, opposite, s, 0.8 * net.lane_speed_limit[opposite], _IGNORE_RULES)
         opposite = net.lane_right[opposite]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from simulator.actors import DOOR_WIDTH, solid_box
 from simulator.blueprints import Kind
 from simulator.kernel import kernel
 from simulator.state import EGO, MAX_CONTACTS, Behaviour
@@ -40,8 +41,10 @@ def overlap(w, i, j):  # type: ignore[no-untyped-def]
     Returns (depth metres, nx, ny): how deep they overlap and the unit direction that pushes i away from j;
     depth <= 0 when they do not touch.
     """
-    dx = w.x[i] - w.x[j]
-    dy = w.y[i] - w.y[j]
+    xi, yi, length_i, width_i = solid_box(w, i)
+    xj, yj, length_j, width_j = solid_box(w, j)
+    dx = xi - xj
+    dy = yi - yj
     ci = math.cos(w.yaw[i])
     si = math.sin(w.yaw[i])
     cj = math.cos(w.yaw[j])
@@ -54,16 +57,16 @@ def overlap(w, i, j):  # type: ignore[no-untyped-def]
     for axis in range(4):
         if axis == 0:
             ax, ay = ci, si
-            reach = w.half_length[i] + w.half_length[j] * cc + w.half_width[j] * sc
+            reach = length_i + length_j * cc + width_j * sc
         elif axis == 1:
             ax, ay = -si, ci
-            reach = w.half_width[i] + w.half_length[j] * sc + w.half_width[j] * cc
+            reach = width_i + length_j * sc + width_j * cc
         elif axis == 2:
             ax, ay = cj, sj
-            reach = w.half_length[j] + w.half_length[i] * cc + w.half_width[i] * sc
+            reach = length_j + length_i * cc + width_i * sc
         else:
             ax, ay = -sj, cj
-            reach = w.half_width[j] + w.half_length[i] * sc + w.half_width[i] * cc
+            reach = width_j + length_i * sc + width_i * cc
         along = dx * ax + dy * ay
         depth = reach - abs(along)
         if depth <= 0.0:
@@ -89,7 +92,7 @@ def collide(w):  # type: ignore[no-untyped-def]
                 continue
             dx = w.x[i] - w.x[j]
             dy = w.y[i] - w.y[j]
-            reach = w.half_length[i] + w.half_width[i] + w.half_length[j] + w.half_width[j]
+            reach = w.half_length[i] + w.half_width[i] + w.half_length[j] + w.half_width[j] + DOOR_WIDTH
             if dx * dx + dy * dy > reach * reach or w.hidden[j] == 1:
                 continue
             if abs(w.z[i] - w.z[j]) > w.half_height[i] + w.half_height[j] or 2.0 * w.half_height[j] < FLAT:

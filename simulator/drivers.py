@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from simulator.actors import DOOR_WIDTH
 from simulator.blueprints import Kind
 from simulator.collisions import FLAT
 from simulator.dynamics import drive_controlled, move, steer_along
@@ -151,6 +152,8 @@ def gap_in_strip(w, i, j, along, across, yaw):  # type: ignore[no-untyped-def]
     cj = abs(math.cos(w.yaw[j] - yaw))
     sj = abs(math.sin(w.yaw[j] - yaw))
     width = w.half_length[j] * sj + w.half_width[j] * cj
+    if w.door[j] != 0:
+        width += DOOR_WIDTH
     gap = along - w.half_length[j] * cj - w.half_width[j] * sj - w.half_length[i]
     if gap < -w.half_length[i]:
         return FREE

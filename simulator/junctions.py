@@ -225,4 +225,3 @@ def exit_is_blocked(w, net, i, lane):  # type: ignore[no-untyped-def]
             if w.lane_s[j] - w.half_length[j] < room and abs(w.lane_offset[j]) < 1.5:
                 return True
     return False
-

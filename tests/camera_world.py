@@ -47,7 +47,9 @@ def put(world: np.void, blueprint: str | int, x: float, y: float, z: float = 0.0
     return slot
 
 
-def lane_place(network: RoadNetwork, draws: np.random.Generator, lane_type: int = 1) -> tuple[float, float, float, float]:
+def lane_place(
+    network: RoadNetwork, draws: np.random.Generator, lane_type: int = 1
+) -> tuple[float, float, float, float]:
     """x, y, z, yaw of a random place on a lane."""
     arrays = network.arrays
     lanes = np.flatnonzero((arrays.lane_type == lane_type) & (arrays.lane_length > 5.0))
@@ -68,5 +70,14 @@ def busy_world(network: RoadNetwork, seed: int, vehicles: int = 40, walkers: int
         put(world, int(draws.choice(cars)), x, y, z, yaw, lights=int(draws.integers(0, 128)), door=k % 5)
     for k in range(walkers):
         x, y, z, _ = lane_place(network, draws, 5)
-        put(world, int(draws.choice(people)), x, y, z, float(draws.uniform(-math.pi, math.pi)), speed=1.3, travelled=0.3 * k)
+        put(
+            world,
+            int(draws.choice(people)),
+            x,
+            y,
+            z,
+            float(draws.uniform(-math.pi, math.pi)),
+            speed=1.3,
+            travelled=0.3 * k,
+        )
     return world

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BLUE, GREEN, RED, ALPHA = range(4)
 
 
-# ---- geometry ---------------------------------------------------------------------------------------------------------
+# ---- geometry --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("angles", [(0, 0, 0), (10, -20, 130), (-35, 60, -80), (90, 0, 45)])
@@ -63,7 +63,7 @@ def test_a_prop_is_seen_in_the_pixels_that_it_projects_to(size: tuple[int, int],
     assert rows.min() - 3.0 <= seen_rows.min() + 0.5 <= seen_rows.max() + 0.5 <= rows.max() + 3.0
 
 
-# ---- encodings --------------------------------------------------------------------------------------------------------
+# ---- encodings -------------------------------------------------------------------------------------------------------
 
 
 def test_depth_is_metres_along_the_view_axis_in_24_bits() -> None:
@@ -156,7 +156,7 @@ def test_traffic_lights_show_their_state() -> None:
     assert len(network.light_ids) >= len(set(heads[:, 0]))
 
 
-# ---- agreement with embree --------------------------------------------------------------------------------------------
+# ---- agreement with embree -------------------------------------------------------------------------------------------
 
 
 def cast_rays(where: Scene, axes: np.ndarray, position: np.ndarray, width: int, height: int, fov: float):
@@ -190,8 +190,10 @@ def agreement(where: Scene, name: str, maps: Path | None, seed: int) -> tuple[fl
     for _ in range(6):
         x, y, z, yaw = lane_place(network, draws)
         while np.hypot(world["x"] - x, world["y"] - y)[: world["num_slots"]].min() < 6.0:  # not inside a vehicle
-            x, y, z, yaw = lane_place(network, draws)
-        pose = Pose(x, y, z + draws.uniform(1.2, 5.0), draws.uniform(-5, 5), draws.uniform(-25, 10), draws.uniform(0, 360))
+            x, y, z, _ = lane_place(network, draws)
+        pose = Pose(
+            x, y, z + draws.uniform(1.2, 5.0), draws.uniform(-5, 5), draws.uniform(-25, 10), draws.uniform(0, 360)
+        )
         axes, position = pose_matrix(pose)
         fov = float(draws.uniform(50, 110))
         view = where.look(axes, position, 320, 180, fov, far=1e6, detail=1e9)
@@ -235,7 +237,7 @@ def test_the_ray_to_a_seen_triangle_has_the_range_of_its_depth() -> None:
     assert np.isnan(ranges[view.triangle < 0]).all()
 
 
-# ---- determinism ------------------------------------------------------------------------------------------------------
+# ---- determinism -----------------------------------------------------------------------------------------------------
 
 WEATHERS = [{5: 60.0}, {5: -90.0, 9: 80.0, 2: 60.0, 1: 60.0}, {5: 10.0, 0: 60.0, 6: 30.0}]
 
@@ -285,7 +287,7 @@ def test_smoothing_leaves_the_other_outputs_alone() -> None:
         assert (smooth[name] != plain[name]).any(axis=2).mean() < 0.02  # details drawn for the finer picture
 
 
-# ---- weather ----------------------------------------------------------------------------------------------------------
+# ---- weather ---------------------------------------------------------------------------------------------------------
 
 
 def brightness(weather: dict[int, float]) -> float:
@@ -312,7 +314,7 @@ def test_fog_hides_what_is_far() -> None:
     assert contrast(100.0) < 0.35 * contrast(0.0)
 
 
-# ---- bad input --------------------------------------------------------------------------------------------------------
+# ---- bad input -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,10 @@ from simulator.scenery.triangulate import area, triangulate
 
 GROUND_TAGS = (Tag.ROAD, Tag.ROAD_LINE, Tag.SIDEWALK, Tag.TERRAIN, Tag.GROUND, Tag.BRIDGE)
 CLEARANCE = 4.4  # metres above a lane that are kept free; its vehicles are lower
-TOWNS = ["MiniTown", *(pytest.param(n, marks=pytest.mark.official_data) for n in ("Town01", "Town02", "Town04", "Town10HD"))]
+TOWNS = [
+    "MiniTown",
+    *(pytest.param(n, marks=pytest.mark.official_data) for n in ("Town01", "Town02", "Town04", "Town10HD")),
+]
 
 
 @pytest.fixture(params=TOWNS)
@@ -38,7 +41,7 @@ def solid_volume(vertices: np.ndarray, triangles: np.ndarray) -> float:
     return float(np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6.0)
 
 
-# ---- solids -----------------------------------------------------------------------------------------------------------
+# ---- solids ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -59,7 +62,7 @@ def test_solids_face_outwards(solid: tuple[np.ndarray, np.ndarray], volume: floa
 def test_bands_face_up_and_walls_to_their_right() -> None:
     line = np.array([[0.0, 0, 0], [1, 0, 0], [2, 0, 0]])
     out = MeshBuilder()
-    out.add(*strip(line, line + [0, 1, 0]), (1, 1, 1), Tag.ROAD, 0)
+    out.add(*strip(line, line + np.array([0, 1, 0])), (1, 1, 1), Tag.ROAD, 0)
     out.add(*wall(line, 1.0), (1, 1, 1), Tag.WALL, 0)
     mesh = out.build()
     np.testing.assert_allclose(mesh.normal[mesh.tag == Tag.ROAD], [[0, 0, 1]] * 4)
@@ -123,7 +126,7 @@ def test_polygons_with_holes_are_cut_without_loss(holes: int) -> None:
     assert sum(pieces) == pytest.approx(area(outline) - sum(area(h) for h in inner), rel=1e-9)
 
 
-# ---- towns ------------------------------------------------------------------------------------------------------------
+# ---- towns -----------------------------------------------------------------------------------------------------------
 
 
 def over_lanes(mesh, chosen: np.ndarray, points: np.ndarray, gap: float) -> int:
@@ -200,7 +203,7 @@ def blocked(scenery: TownScenery, eye: np.ndarray, spot: np.ndarray) -> bool:
 
 
 def test_lights_are_seen_from_their_stop_lines(network: RoadNetwork) -> None:
-    """From a windscreen 2 m behind the line at least one head of the light is in front, in sight, and turned this way."""
+    """From a windscreen behind the line at least one head of the light is ahead, in sight, and turned this way."""
     net, scenery = network.arrays, load_scenery(network)
     unseen, stops = [], 0
     for light in range(len(net.light_x)):
@@ -208,7 +211,9 @@ def test_lights_are_seen_from_their_stop_lines(network: RoadNetwork) -> None:
         for s in range(int(net.light_stop_first[light]), int(net.light_stop_first[light + 1])):
             stops += 1
             yaw = float(net.light_stop_yaw[s])
-            z = float(net.point_z[np.argmin(np.hypot(net.point_x - net.light_stop_x[s], net.point_y - net.light_stop_y[s]))])
+            z = float(
+                net.point_z[np.argmin(np.hypot(net.point_x - net.light_stop_x[s], net.point_y - net.light_stop_y[s]))]
+            )
             x, y = float(net.light_stop_x[s]) - 4.0 * math.cos(yaw), float(net.light_stop_y[s]) - 4.0 * math.sin(yaw)
             eye = np.array([x, y, z + 1.4])
             for _, hx, hy, hz, facing in heads:
@@ -246,7 +251,7 @@ def test_chunks_hold_their_triangles(network: RoadNetwork) -> None:
     np.testing.assert_allclose(np.linalg.norm(mesh.normal, axis=1), 1.0, atol=1e-4)
 
 
-# ---- cache ------------------------------------------------------------------------------------------------------------
+# ---- cache -----------------------------------------------------------------------------------------------------------
 
 
 def test_scenery_is_the_same_from_the_cache_and_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,7 +84,9 @@ def _place(
     depth: float, floors: int,
 ) -> bool:  # fmt: skip
     c, s = math.cos(yaw), math.sin(yaw)
-    corners = np.array([[-width / 2, -depth / 2], [width / 2, -depth / 2], [width / 2, depth / 2], [-width / 2, depth / 2]])
+    corners = np.array(
+        [[-width / 2, -depth / 2], [width / 2, -depth / 2], [width / 2, depth / 2], [-width / 2, depth / 2]]
+    )
     outline = np.stack([x + c * corners[:, 0] - s * corners[:, 1], y + s * corners[:, 0] + c * corners[:, 1]], axis=1)
     if not plot.free_outline(outline, _GAP):
         return False
@@ -108,7 +110,12 @@ def _place(
         u = (b - a) / length
         count = max(1, round(length / pitch))
         row = out.add_pattern(
-            (a[0], a[1], base + 0.35), (u[0], u[1], 0.0), (0.0, 0.0, 1.0), length / count, storey, seed + min(glass, 0.95)
+            (a[0], a[1], base + 0.35),
+            (u[0], u[1], 0.0),
+            (0.0, 0.0, 1.0),
+            length / count,
+            storey,
+            seed + min(glass, 0.95),
         )
         # walls run against the clock, so that their fronts look outwards
         vertices = [[a[0], a[1], base], [b[0], b[1], base], [b[0], b[1], base + height], [a[0], a[1], base + height]]
@@ -138,7 +145,9 @@ def _gable(
     ends = np.array([[-a, -b, 0], [-a, b, 0], [-a, 0, rise], [a, -b, 0], [a, b, 0], [a, 0, rise]], float)
     vertices, faces = turned((ends, np.array([[0, 2, 1], [3, 4, 5]])), yaw, x, y, z)
     out.add(vertices, faces, colour, Tag.BUILDING, Material.CONCRETE, thing)
-    chimney = turned(box((a * 0.4, -b * 0.5 - 0.3, 0.0), (a * 0.4 + 0.6, -b * 0.5 + 0.3, rise + 0.7), False), yaw, x, y, z)
+    chimney = turned(
+        box((a * 0.4, -b * 0.5 - 0.3, 0.0), (a * 0.4 + 0.6, -b * 0.5 + 0.3, rise + 0.7), False), yaw, x, y, z
+    )
     out.add(*chimney, np.array((0.45, 0.30, 0.25)), Tag.BUILDING, Material.CONCRETE, thing, level=1)
 
 
@@ -150,7 +159,13 @@ def _flat_roof(
     rim = turned(box((-a - 0.15, -b - 0.15, -0.25), (a + 0.15, b + 0.15, 0.3)), yaw, x, y, z)
     out.add(*rim, colour * 0.82, Tag.BUILDING, Material.CONCRETE, thing)
     top = np.array([[-a, -b, 0.31], [a, -b, 0.31], [a, b, 0.31], [-a, b, 0.31]])
-    out.add(*turned((top, np.array([[0, 1, 2], [0, 2, 3]])), yaw, x, y, z), _FLAT_ROOF, Tag.BUILDING, Material.CONCRETE, thing)
+    out.add(
+        *turned((top, np.array([[0, 1, 2], [0, 2, 3]])), yaw, x, y, z),
+        _FLAT_ROOF,
+        Tag.BUILDING,
+        Material.CONCRETE,
+        thing,
+    )
     for _ in range(int(draws.integers(1, 3))):
         u, v = float(draws.uniform(-0.6, 0.6)) * a, float(draws.uniform(-0.6, 0.6)) * b
         unit = turned(box((u - 1.2, v - 0.9, 0.3), (u + 1.2, v + 0.9, 1.7), False), yaw, x, y, z)

@@ -22,9 +22,7 @@ _RAIL_OUT = 0.45  # metres of a rail outside the pavement
 _PILLARS = 22.0  # metres between pillars
 
 
-def add_street_lamps(
-    out: MeshBuilder, sections: list[Section], plot: Plot, draws: np.random.Generator
-) -> np.ndarray:
+def add_street_lamps(out: MeshBuilder, sections: list[Section], plot: Plot, draws: np.random.Generator) -> np.ndarray:
     """Lamps behind the sidewalks, on alternate sides; returns float64[n, 3] their light sources."""
     lights: list[tuple[float, float, float]] = []
     for section in sections:
@@ -43,7 +41,12 @@ def add_street_lamps(
 
 
 def _lamp(
-    out: MeshBuilder, line: np.ndarray, along: np.ndarray, at: float, plot: Plot, lights: list[tuple[float, float, float]]
+    out: MeshBuilder,
+    line: np.ndarray,
+    along: np.ndarray,
+    at: float,
+    plot: Plot,
+    lights: list[tuple[float, float, float]],
 ) -> None:
     x, y, z = (float(np.interp(at, along, line[:, k])) for k in range(3))
     k = int(np.clip(np.searchsorted(along, at) - 1, 0, len(line) - 2))
@@ -106,8 +109,8 @@ def _rail(out: MeshBuilder, line: np.ndarray, plot: Plot, high: bool) -> None:
             continue
         pair = points[k : k + 2]
         band = pair + np.array([0.0, 0.0, 0.44])
-        out.add(*wall(band, 0.32), _RAIL, Tag.GUARD_RAIL, Material.METAL, thing)
-        out.add(*wall(band[::-1], 0.32), _RAIL, Tag.GUARD_RAIL, Material.METAL, thing)
+        out.add(*wall(band, 0.32), _RAIL, Tag.GUARD_RAIL, Material.METAL, thing, level=1)
+        out.add(*wall(band[::-1], 0.32), _RAIL, Tag.GUARD_RAIL, Material.METAL, thing, level=1)
         x, y, z = pair[0]
         post = box((x - 0.06, y - 0.06, z - 0.5), (x + 0.06, y + 0.06, z + 0.7), False)
         out.add(*post, (0.5, 0.5, 0.5), Tag.GUARD_RAIL, Material.METAL, thing, level=1)
@@ -126,4 +129,3 @@ def add_pillars(out: MeshBuilder, sections: list[Section], plot: Plot, elevation
             if z - low < 3.6 or float(ground.at(ground.lane_height, x, y)) < z - 2.0:
                 continue
             out.add(*column(x, y, low - 1.5, z - 0.6, 0.55, 0.55, 8), CONCRETE, Tag.BRIDGE, Material.CONCRETE)
-

@@ -18,7 +18,8 @@ _SLOPE = 0.45  # the steepest rise of terrain beside a road
 _SHELF = 3.0  # metres beside a road that stay level with it
 
 PAVED_TYPES = frozenset(
-    ["driving", "shoulder", "parking", "biking", "bidirectional", "entry", "exit", "onramp", "offramp", "connectingramp",
+    ["driving", "shoulder", "parking", "biking", "bidirectional", "entry", "exit", "onramp", "offramp",
+     "connectingramp",
      "stop", "border", "restricted", "bus", "hov", "taxi", "sidewalk", "walking", "curb"]
 )  # fmt: skip
 RAISED_TYPES = frozenset(["sidewalk", "walking", "curb"])

@@ -1,7 +1,7 @@
 """What lies between the paths of a junction: asphalt in the wedges, sidewalks around the corners.
 
-Paths through a junction overlap and leave gaps, so the ground there is drawn on a grid of 0.2 m, and its outlines become
-polygons again.
+Paths through a junction overlap and leave gaps, so the ground there is drawn on a grid of 0.2 m, and its outlines
+become polygons again.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ def add_junctions(out: MeshBuilder, sections: list[Section]) -> None:
     boxes = [(s.edge.reshape(-1, 3).min(axis=0), s.edge.reshape(-1, 3).max(axis=0)) for s in sections]
     for junction in sorted({s.junction for s in sections if s.junction >= 0}):
         own = [k for k, s in enumerate(sections) if s.junction == junction]
-        low = np.min([boxes[k][0] for k in own], axis=0) - (_MARGIN, _MARGIN, _LAYER)
-        high = np.max([boxes[k][1] for k in own], axis=0) + (_MARGIN, _MARGIN, _LAYER)
+        around = np.array([_MARGIN, _MARGIN, _LAYER])
+        low = np.min([boxes[k][0] for k in own], axis=0) - around
+        high = np.max([boxes[k][1] for k in own], axis=0) + around
         near = [k for k, (a, b) in enumerate(boxes) if (a <= high).all() and (b >= low).all()]
         grid = _draw([sections[k] for k in near], junction, low, high)
         if grid is not None:
@@ -70,19 +71,19 @@ def _draw(sections: list[Section], junction: int, low: np.ndarray, high: np.ndar
                 if section.junction == junction:
                     cv2.fillConvexPoly(own, corners, 1, cv2.LINE_8, 4)
             points = np.concatenate([left, right])
-            fine = np.concatenate(
-                [points] + [points[:-1] + t * (points[1:] - points[:-1]) for t in (0.25, 0.5, 0.75)]
-            )
+            fine = np.concatenate([points] + [points[:-1] + t * (points[1:] - points[:-1]) for t in (0.25, 0.5, 0.75)])
             c, r = np.round((fine[:, :2] - low[:2]) / _CELL).astype(int).T
             ok = (c >= 0) & (r >= 0) & (c < shape[1]) & (r < shape[0]) & (fine[:, 2] > low[2]) & (fine[:, 2] < high[2])
             height[r[ok], c[ok]] = fine[ok, 2]
     known = np.isfinite(height)
     if not known.any() or not own.any():
         return None
-    _, label = cv2.distanceTransformWithLabels((~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    _, label = cv2.distanceTransformWithLabels(
+        (~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
     value = np.zeros(label.max() + 1, np.float32)
     value[label[known]] = height[known]
-    smooth = cv2.GaussianBlur(value[label], (0, 0), 1.0 / _CELL)
+    smooth: np.ndarray = np.asarray(cv2.GaussianBlur(value[label], (0, 0), 1.0 / _CELL))
     return _Grid(low[:2], shape, road, walk, own, smooth)
 
 
@@ -103,7 +104,7 @@ def _fill(out: MeshBuilder, grid: _Grid) -> None:
     road[slits] = 1
     wedges = np.where((grid.road == 0) & ((zone > 0) | slits), road, 0).astype(np.uint8)
     # a little under the paths, so that no seam shows
-    wedges = cv2.bitwise_and(_grown(wedges, 0.5), road)
+    wedges = np.minimum(_grown(wedges, 0.5), road)
     for outline, holes in _polygons(wedges):
         _add_flat(out, grid, outline, holes, -_BELOW, ASPHALT, Tag.ROAD, Material.ASPHALT)
     if not grid.walk.any():
@@ -145,11 +146,9 @@ def _opened(mask: np.ndarray, radius: float) -> np.ndarray:
 def _polygons(mask: np.ndarray) -> list[tuple[np.ndarray, list[np.ndarray]]]:
     """Outlines with their holes, in cells, smooth to a fraction of a cell."""
     padded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    distance = cv2.distanceTransform(padded, cv2.DIST_L2, 5) - cv2.distanceTransform(1 - padded, cv2.DIST_L2, 5)
-    distance = cv2.GaussianBlur(distance, (0, 0), 1.2)
-    contours, tree = cv2.findContours(
-        (distance > 0).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE
-    )
+    signed = cv2.distanceTransform(padded, cv2.DIST_L2, 5) - cv2.distanceTransform(1 - padded, cv2.DIST_L2, 5)
+    distance = np.asarray(cv2.GaussianBlur(signed, (0, 0), 1.2))
+    contours, tree = cv2.findContours((distance > 0).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     found: dict[int, tuple[np.ndarray, list[np.ndarray]]] = {}
     lines = [_on_edge(c[:, 0].astype(np.float64), distance) - 1.0 for c in contours]
     for k, line in enumerate(lines):
@@ -206,7 +205,7 @@ def _add_kerbs(out: MeshBuilder, grid: _Grid, line: np.ndarray, road: np.ndarray
         ends = np.array([a, b]) if outside_left else np.array([b, a])
         world = _lift(grid, ends, 0.0)
         borders = near_road[tuple(np.clip(np.round(middle[::-1]).astype(int), 0, np.array(grid.shape) - 1))] > 0
-        out.add(*wall(world, KERB_HEIGHT, 0.1 if borders else 0.5), KERB, Tag.SIDEWALK, Material.KERB)
+        out.add(*wall(world, KERB_HEIGHT, 0.1 if borders else 0.5), KERB, Tag.SIDEWALK, Material.KERB, level=1)
         if borders:
             outward = left if outside_left else -left
             inner = _lift(grid, ends - outward * (0.16 / _CELL), KERB_HEIGHT + 0.004)
@@ -215,4 +214,6 @@ def _add_kerbs(out: MeshBuilder, grid: _Grid, line: np.ndarray, road: np.ndarray
 
 
 def _inside(polygon: np.ndarray, point: np.ndarray) -> bool:
-    return bool(cv2.pointPolygonTest(polygon.astype(np.float32)[:, None], (float(point[0]), float(point[1])), False) > 0)
+    return bool(
+        cv2.pointPolygonTest(polygon.astype(np.float32)[:, None], (float(point[0]), float(point[1])), False) > 0
+    )

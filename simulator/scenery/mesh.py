@@ -6,6 +6,7 @@ plain formula of the cross product; cameras see fronts only.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,9 +20,9 @@ Colour = tuple[float, float, float] | np.ndarray
 class Mesh(NamedTuple):
     """T triangles over V vertices, in C chunks.
 
-    A chunk has three levels: what is always drawn (0), what is drawn from near (1), and what stands for that from afar (2).
-    Triangles of level k of chunk c are `chunk_triangle[3 c + k] : chunk_triangle[3 c + k + 1]`, and its vertices, which
-    nothing else uses, `chunk_vertex[3 c + k] : chunk_vertex[3 c + k + 1]`.
+    A chunk has three levels: what is always drawn (0), what is drawn from near (1), and what stands for that from
+    afar (2). Triangles of level k of chunk c are `chunk_triangle[3 c + k] : chunk_triangle[3 c + k + 1]`, and its
+    vertices, which nothing else uses, `chunk_vertex[3 c + k] : chunk_vertex[3 c + k + 1]`.
     """
 
     vertex: np.ndarray  # float32[V, 3] metres
@@ -125,7 +126,7 @@ class MeshBuilder:
         vertices, low, high = [], [], []
         spans = np.zeros((len(bounds) - 1, 3, 2), np.int32)  # first triangle and vertex of each chunk's levels
         count = 0
-        for chunk, (a, b) in enumerate(zip(bounds[:-1], bounds[1:])):
+        for chunk, (a, b) in enumerate(itertools.pairwise(bounds)):
             cuts = [a, *(a + int(np.searchsorted(level[a:b], k)) for k in (1, 2)), b]
             for k in range(3):
                 used, index = np.unique(triangle[cuts[k] : cuts[k + 1]], return_inverse=True)
@@ -153,7 +154,7 @@ class MeshBuilder:
         )
 
 
-# ---- solids: (vertices, triangles) ------------------------------------------------------------------------------------
+# ---- solids: (vertices, triangles) -----------------------------------------------------------------------------------
 
 Solid = tuple[np.ndarray, np.ndarray]
 
@@ -167,7 +168,7 @@ def strip(left: np.ndarray, right: np.ndarray) -> Solid:
 
 
 def wall(line: np.ndarray, height: np.ndarray | float, drop: float = 0.0) -> Solid:
-    """Upright band over a polyline float[n, 3]; seen from the right of its direction (y positive for a line along x)."""
+    """Upright band over a polyline float[n, 3]; seen from the right of its direction (larger y if that is x)."""
     top, bottom = line.copy(), line.copy()
     top[:, 2] += height
     bottom[:, 2] -= drop
@@ -180,7 +181,18 @@ def box(low: Sequence[float], high: Sequence[float], bottom: bool = True) -> Sol
     vertices = np.array(
         [[x0, y0, z0], [x1, y0, z0], [x1, y1, z0], [x0, y1, z0], [x0, y0, z1], [x1, y0, z1], [x1, y1, z1], [x0, y1, z1]]
     )
-    faces = [[4, 5, 6], [4, 6, 7], [0, 1, 5], [0, 5, 4], [1, 2, 6], [1, 6, 5], [2, 3, 7], [2, 7, 6], [3, 0, 4], [3, 4, 7]]
+    faces = [
+        [4, 5, 6],
+        [4, 6, 7],
+        [0, 1, 5],
+        [0, 5, 4],
+        [1, 2, 6],
+        [1, 6, 5],
+        [2, 3, 7],
+        [2, 7, 6],
+        [3, 0, 4],
+        [3, 4, 7],
+    ]
     if bottom:
         faces += [[0, 2, 1], [0, 3, 2]]
     return vertices, np.array(faces)

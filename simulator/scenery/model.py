@@ -85,16 +85,20 @@ class ModelBuilder:
 
     def wheel(
         self, x: float, side: float, half_width: float, radius: float, thickness: float, tag: int, colour: Colour,
-        rim: Colour, sides: int = 10,
+        rim: Colour, sides: int = 10, *, bare: bool = False,
     ) -> None:  # fmt: skip
-        """A wheel whose outer face is flush with the body's side, in an arch of shadow."""
+        """A wheel flush with the body's side, in an arch of shadow; or a `bare` one, closed behind."""
         outer = side * half_width
         tyre = disc(x, outer - side * 0.01, radius, radius, thickness, side, sides)
-        arch = disc(x, outer - side * 0.022, radius * 1.17, radius * 1.16, 0.01, side, sides)
         hub = disc(x, outer + side * 0.004, radius, radius * 0.62, 0.02, side, 8)
         pivot = np.array([x, outer - side * thickness / 2, radius])
         part = Part.FRONT_WHEEL if x > 0 else Part.BODY
-        self.add(*arch, (0.03, 0.03, 0.032), tag, Material.PLAIN)
+        if bare:
+            back = disc(x, outer - side * thickness, radius, radius, 0.01, -side, sides)
+            self.add(*back, colour, tag, Material.PLAIN, part=part, pivot=pivot)
+        else:
+            arch = disc(x, outer - side * 0.022, radius * 1.17, radius * 1.16, 0.01, side, sides)
+            self.add(*arch, (0.03, 0.03, 0.032), tag, Material.PLAIN)
         self.add(*tyre, colour, tag, Material.PLAIN, part=part, pivot=pivot)
         self.add(*hub, rim, tag, Material.METAL, part=part, pivot=pivot)
 

@@ -100,7 +100,9 @@ def build_two_wheeler(out: ModelBuilder, blueprint: Blueprint, index: int) -> No
                       (0.62, 0.63, 0.65) if not motor else (0.4, 0.4, 0.42), tag)  # fmt: skip
     crank = (0.0, 0.0, 0.85 * radius)
     if motor:
-        out.solid(box((rear + 0.25 * length, -0.14, 0.75 * radius), (front - 0.3 * length, 0.14, seat - 0.08)), body, tag)
+        out.solid(
+            box((rear + 0.25 * length, -0.14, 0.75 * radius), (front - 0.3 * length, 0.14, seat - 0.08)), body, tag
+        )
         out.solid(box((rear - 0.02, -0.13, seat - 0.14), (0.05 * length, 0.13, seat)), DARK, tag)
         out.solid(_limb((front, 0.0, radius), (front - 0.28 * length, 0.0, bars), 0.05, 0.06), machine[0], tag)
         out.solid(_limb((0.15 * length, 0.0, seat), (front - 0.30 * length, 0.0, bars - 0.06), 0.13, 0.11), body, tag)
@@ -137,8 +139,8 @@ def _rider(
         ankle = (x + (0.16 if side < 0 else 0.30), 0.12 * side, foot + (0.08 if side < 0 else -0.08))
         out.solid(_limb((x, 0.10 * side, seat), knee, 0.085, 0.07), trousers, Tag.RIDER)
         out.solid(_limb(knee, ankle, 0.065, 0.05), trousers, Tag.RIDER)
-        out.solid(box((ankle[0] - 0.07, ankle[1] - 0.04, ankle[2] - 0.09), (ankle[0] + 0.15, ankle[1] + 0.04, ankle[2])),
-                  SHOES, Tag.RIDER)  # fmt: skip
+        toe = (ankle[0] + 0.15, ankle[1] + 0.04, ankle[2])
+        out.solid(box((ankle[0] - 0.07, ankle[1] - 0.04, ankle[2] - 0.09), toe), SHOES, Tag.RIDER)
         arm = (shoulder[0] - 0.03, 0.19 * side, shoulder[2] - 0.03)
         grip = (handle[0], (half - 0.06) * side, handle[2] + 0.03)
         out.solid(_limb(arm, grip, 0.055, 0.04), top, Tag.RIDER)

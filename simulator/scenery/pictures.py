@@ -15,7 +15,9 @@ def stop_face() -> np.ndarray:
     image = np.full((SIZE, SIZE, 3), _RED, np.uint8)
     k = SIZE / (1 + np.sqrt(2)) / 2
     h = SIZE / 2
-    corners = np.array([[h - k, 0], [h + k, 0], [SIZE, h - k], [SIZE, h + k], [h + k, SIZE], [h - k, SIZE], [0, h + k], [0, h - k]])
+    corners = np.array(
+        [[h - k, 0], [h + k, 0], [SIZE, h - k], [SIZE, h + k], [h + k, SIZE], [h - k, SIZE], [0, h + k], [0, h - k]]
+    )
     cv2.polylines(image, [np.round(h + (corners - h) * 0.92).astype(np.int32)], True, _WHITE, 3, cv2.LINE_AA)
     _text(image, "STOP", 0.60, 1.05, _WHITE, 3)
     return image

@@ -98,20 +98,37 @@ def broadleaf(out: MeshBuilder, draws: np.random.Generator, x: float, y: float, 
     crown = size * float(draws.uniform(1.5, 1.9))
     middle = z + height - 0.38 * height
     colour = np.array(_LEAVES[int(draws.integers(len(_LEAVES)))]) * float(draws.uniform(0.88, 1.12))
-    out.add(*column(x, y, z, middle, 0.16 * size, 0.10 * size, 5), _BARK, Tag.VEGETATION, Material.CONCRETE, thing, level=NEAR)
+    out.add(
+        *column(x, y, z, middle, 0.16 * size, 0.10 * size, 5),
+        _BARK,
+        Tag.VEGETATION,
+        Material.CONCRETE,
+        thing,
+        level=NEAR,
+    )
     phase = float(draws.uniform(0, 6.28))
-    out.add(*_blob(x, y, middle, crown, 0.36 * height, phase, 6), colour, Tag.VEGETATION, Material.LEAVES, thing, level=NEAR)
+    out.add(
+        *_blob(x, y, middle, crown, 0.36 * height, phase, 6), colour, Tag.VEGETATION, Material.LEAVES, thing, level=NEAR
+    )
     for k in range(2):
         a = phase + 2.4 * k
         off = 0.48 * crown
-        out.add(*_blob(x + off * math.cos(a), y + off * math.sin(a), middle - 0.05 * height + 0.12 * height * k,
-                       0.62 * crown, 0.22 * height, a, 5), colour * (1.06 - 0.1 * k), Tag.VEGETATION, Material.LEAVES, thing,
-                level=NEAR)  # fmt: skip
+        spot = (x + off * math.cos(a), y + off * math.sin(a), middle - 0.05 * height + 0.12 * height * k)
+        blob = _blob(*spot, 0.62 * crown, 0.22 * height, a, 5)
+        out.add(*blob, colour * (1.06 - 0.1 * k), Tag.VEGETATION, Material.LEAVES, thing, level=NEAR)
     _far(out, x, y, z, middle, crown, 0.36 * height, colour, thing)
 
 
 def _far(
-    out: MeshBuilder, x: float, y: float, z: float, middle: float, crown: float, half: float, colour: np.ndarray, thing: int
+    out: MeshBuilder,
+    x: float,
+    y: float,
+    z: float,
+    middle: float,
+    crown: float,
+    half: float,
+    colour: np.ndarray,
+    thing: int,
 ) -> None:
     out.add(*column(x, y, z, middle, 0.17, 0.10, 3), _BARK, Tag.VEGETATION, Material.CONCRETE, thing, level=FAR)
     angle = np.arange(5) * (2 * math.pi / 5)
@@ -126,10 +143,12 @@ def conifer(out: MeshBuilder, draws: np.random.Generator, x: float, y: float, z:
     thing = out.new_object()
     height = size * float(draws.uniform(6.0, 9.0))
     colour = np.array(_NEEDLES) * float(draws.uniform(0.85, 1.2))
-    out.add(*column(x, y, z, z + 0.25 * height, 0.17, 0.13, 5), _BARK, Tag.VEGETATION, Material.CONCRETE, thing, level=NEAR)
+    out.add(
+        *column(x, y, z, z + 0.25 * height, 0.17, 0.13, 5), _BARK, Tag.VEGETATION, Material.CONCRETE, thing, level=NEAR
+    )
     for low, high, radius in ((0.16, 0.56, 1.5), (0.38, 0.78, 1.15), (0.60, 1.0, 0.8)):
-        out.add(*column(x, y, z + low * height, z + high * height, radius * size, 0.05, 7, True), colour, Tag.VEGETATION,
-                Material.LEAVES, thing, level=NEAR)  # fmt: skip
+        cone = column(x, y, z + low * height, z + high * height, radius * size, 0.05, 7, True)
+        out.add(*cone, colour, Tag.VEGETATION, Material.LEAVES, thing, level=NEAR)
     out.add(*column(x, y, z + 0.14 * height, z + height, 1.3 * size, 0.04, 4, True), colour, Tag.VEGETATION,
             Material.LEAVES, thing, level=FAR)  # fmt: skip
 

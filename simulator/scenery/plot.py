@@ -1,4 +1,4 @@
-"""Where dressing may stand: never on pavement, never in the sight lines to lights and signs, never twice on one spot."""
+"""Where dressing may stand: never on pavement, nor in the sight lines to lights and signs, nor twice on one spot."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class Plot:
 
     def free_outline(self, outline: np.ndarray, gap: float) -> bool:
         """Whether a polygon float[n, 2] is free, `gap` metres off every pavement."""
-        if not all(self._inside(x, y, gap + 2.0) for x, y in outline):
+        if not all(self._inside(float(p[0]), float(p[1]), gap + 2.0) for p in outline):
             return False
-        cells = np.array([self._pixel(x, y) for x, y in outline], np.int32)
+        cells = np.array([self._pixel(float(p[0]), float(p[1])) for p in outline], np.int32)
         low, high = cells.min(axis=0) - 1, cells.max(axis=0) + 2
         window = (slice(low[1], high[1]), slice(low[0], high[0]))
         mask = np.zeros(self.taken[window].shape, np.uint8)
@@ -63,7 +63,7 @@ class Plot:
 
     def take_outline(self, outline: np.ndarray) -> None:
         """Mark a convex polygon, and a cell around it, as taken."""
-        cells = np.array([self._pixel(x, y) for x, y in outline], np.int32)
+        cells = np.array([self._pixel(float(p[0]), float(p[1])) for p in outline], np.int32)
         cv2.fillConvexPoly(self.taken, cells, 1)
         cv2.polylines(self.taken, [cells], True, 1, 3)
 
@@ -72,12 +72,12 @@ class Plot:
         return float(self.ground.smooth(self.ground.height, np.array([x]), np.array([y]))[0])
 
     def _pixel(self, x: float, y: float) -> tuple[int, int]:
-        rows, columns = self.taken.shape
+        rows, columns = len(self.taken), len(self.taken[0])
         c = round((float(x) - float(self.ground.origin[0])) / CELL)
         r = round((float(y) - float(self.ground.origin[1])) / CELL)
         return min(max(c, 0), columns - 1), min(max(r, 0), rows - 1)
 
     def _inside(self, x: float, y: float, margin: float) -> bool:
-        rows, columns = self.taken.shape
+        rows, columns = len(self.taken), len(self.taken[0])
         u, v = (x - self.ground.origin[0]) / CELL, (y - self.ground.origin[1]) / CELL
         return margin < u < columns - margin and margin < v < rows - margin

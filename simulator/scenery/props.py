@@ -24,7 +24,8 @@ def build_prop(out: ModelBuilder, blueprint: Blueprint) -> None:
     builder = {
         "trafficcone01": _cone, "constructioncone": _cone, "barrel": _barrel, "streetbarrier": _barrier,
         "warningconstruction": _warning, "warningaccident": _warning, "trafficwarning": _arrow_board,
-        "vendingmachine": _vending_machine, "advertisement": _advertisement, "container": _container, "busstop": _shelter,
+        "vendingmachine": _vending_machine, "advertisement": _advertisement, "container": _container,
+        "busstop": _shelter,
     }.get(name, _debris if name.startswith("dirtdebris") else _crate)  # fmt: skip
     builder(_Prop(out, size, name))
 
@@ -35,7 +36,9 @@ class _Prop:
     def __init__(self, out: ModelBuilder, size: np.ndarray, name: str) -> None:
         self.out, self.size, self.name = out, size, name
 
-    def add(self, solid: Solid, colour: tuple[float, float, float], lamp: int = Lamp.NONE, tag: int = Tag.DYNAMIC) -> None:
+    def add(
+        self, solid: Solid, colour: tuple[float, float, float], lamp: int = Lamp.NONE, tag: int = Tag.DYNAMIC
+    ) -> None:
         vertices, faces = solid
         material = Material.LAMP if lamp else Material.PLAIN
         self.out.add(vertices * self.size, faces, colour, tag, material, lamp=lamp)
@@ -54,7 +57,10 @@ def _cone(p: _Prop) -> None:
 
 def _barrel(p: _Prop) -> None:
     for k in range(5):
-        p.add(column(0, 0, 0.2 * k, 0.2 * k + 0.2, 0.92 if k % 2 else 1.0, 0.92 if k % 2 else 1.0, 10), (ORANGE, WHITE)[k % 2])
+        p.add(
+            column(0, 0, 0.2 * k, 0.2 * k + 0.2, 0.92 if k % 2 else 1.0, 0.92 if k % 2 else 1.0, 10),
+            (ORANGE, WHITE)[k % 2],
+        )
 
 
 def _barrier(p: _Prop) -> None:

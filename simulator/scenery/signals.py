@@ -1,7 +1,7 @@
 """Traffic lights and signs, where the map has them, and a second light beyond the junction.
 
-A near light stands beside its stop line, where a camera at the line cannot see it; so every light is repeated on the far
-side, in front of who waits.
+A near light stands beside its stop line, where a camera at the line cannot see it; so every light is repeated on the
+far side, in front of who waits.
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ def _near_place(plot: Plot, x: float, y: float, yaw: float) -> tuple[float, floa
 def _far_place(plot: Plot, x: float, y: float, yaw: float) -> tuple[float, float] | None:
     """Beyond the junction, right of the way straight on; else straight ahead where the road ends."""
     ground = plot.ground
-    ahead, aside = (a.ravel() for a in np.meshgrid(np.arange(8.0, _FARTHEST, 1.0), np.arange(-2.0, 12.0, 0.5), indexing="ij"))
+    ahead, aside = (
+        a.ravel() for a in np.meshgrid(np.arange(8.0, _FARTHEST, 1.0), np.arange(-2.0, 12.0, 0.5), indexing="ij")
+    )
     px = x + ahead * math.cos(yaw) - aside * math.sin(yaw)
     py = y + ahead * math.sin(yaw) + aside * math.cos(yaw)
     fits = (np.abs(np.arctan2(aside, ahead + 2.0)) <= math.radians(24.0)) & (ground.at(ground.road, px, py) >= 0.9)
@@ -151,7 +153,7 @@ def add_signs(
         x, y, z, yaw, lane_x, lane_y = found
         picture = 0 if mark.type == _STOP else 1
         if mark.type == _LIMIT:
-            limit = int(round(mark.value)) if 0 < mark.value < 200 else 0
+            limit = round(mark.value) if 0 < mark.value < 200 else 0
             if limit == 0:
                 continue
             if limit not in number_of:
@@ -205,6 +207,8 @@ def _sign(out: MeshBuilder, kind: str, picture: int, x: float, y: float, z: floa
     # seen from the front, y of the sign's frame runs to the left: pictures read from y = +half
     left = (x + 0.06 * c - half * s, y + 0.06 * s + half * c, z + height + tall)
     row = out.add_pattern(left, (s / (2 * half), -c / (2 * half), 0.0), (0.0, 0.0, -1.0 / (2 * tall)), float(picture))
-    out.add(*turned((front, faces), facing, x, y, z), (0.9, 0.9, 0.9), Tag.TRAFFIC_SIGN, Material.PICTURE, thing, aux=row)
+    out.add(
+        *turned((front, faces), facing, x, y, z), (0.9, 0.9, 0.9), Tag.TRAFFIC_SIGN, Material.PICTURE, thing, aux=row
+    )
     out.add(*turned((back, faces[:, ::-1]), facing, x, y, z), _BACK, Tag.TRAFFIC_SIGN, Material.METAL, thing)
     return SignFace(kind, x + 0.06 * c, y + 0.06 * s, z + height, facing)

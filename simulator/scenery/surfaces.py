@@ -19,8 +19,6 @@ KERB = (0.68, 0.67, 0.65)
 CONCRETE = (0.55, 0.54, 0.52)
 GRASS = (0.33, 0.43, 0.20)
 
-_ELEVATED = 1.5  # metres above the terrain from which a road's underside is drawn
-
 
 def add_surfaces(out: MeshBuilder, section: Section, elevated: bool) -> None:
     """Add one lane section. Sidewalks inside junctions are left to `junction_fill`."""
@@ -37,7 +35,7 @@ def add_surfaces(out: MeshBuilder, section: Section, elevated: bool) -> None:
         elif kind == "median":
             out.add(*strip(_up(left), _up(right)), GRASS, Tag.TERRAIN, Material.GRASS)
             _kerb(out, section, i)
-    _skirts(out, section, n, inside)
+    _skirts(out, section, n, inside, 0 if elevated else 1)
     if elevated:
         paved = [i for i, t in enumerate(section.type) if t in ROAD_TYPES or t in RAISED_TYPES]
         if paved:
@@ -64,29 +62,30 @@ def _kerb(out: MeshBuilder, section: Section, i: int) -> None:
     stone = np.minimum(0.16 / np.maximum(width, 1e-6), 0.45)[:, None]
     above = np.array([0.0, 0.0, 0.004])
     if i > 0 and not _is_raised(section.type[i - 1]):
-        out.add(*wall(left[::-1], KERB_HEIGHT, 0.05), KERB, Tag.SIDEWALK, Material.KERB)
+        out.add(*wall(left[::-1], KERB_HEIGHT, 0.05), KERB, Tag.SIDEWALK, Material.KERB, level=1)
         inner = left + stone * (right - left)
         out.add(*strip(_up(left) + above, _up(inner) + above), KERB, Tag.SIDEWALK, Material.KERB, level=1)
     if i + 1 < len(section.lane) and not _is_raised(section.type[i + 1]):
-        out.add(*wall(right, KERB_HEIGHT, 0.05), KERB, Tag.SIDEWALK, Material.KERB)
+        out.add(*wall(right, KERB_HEIGHT, 0.05), KERB, Tag.SIDEWALK, Material.KERB, level=1)
         inner = right + stone * (left - right)
         out.add(*strip(_up(inner) + above, _up(right) + above), KERB, Tag.SIDEWALK, Material.KERB, level=1)
 
 
-def _skirts(out: MeshBuilder, section: Section, n: int, inside: bool) -> None:
-    """Sides of the road's body, so that no gap opens to the terrain below."""
+def _skirts(out: MeshBuilder, section: Section, n: int, inside: bool, level: int) -> None:
+    """Sides of the road's body, so that no gap opens to the terrain below; near the ground they are a detail."""
 
     def paved(i: int) -> bool:
         kind = section.type[i] if 0 <= i < n else ""
         return kind in ROAD_TYPES or (not inside and (kind in RAISED_TYPES or kind == "median"))
 
     # between the paths of a junction the asphalt goes on
-    body = (ASPHALT, Tag.ROAD, Material.ASPHALT) if inside else (CONCRETE, Tag.GROUND, Material.CONCRETE)
+    colour = ASPHALT if inside else CONCRETE
+    tag, material = (Tag.ROAD, Material.ASPHALT) if inside else (Tag.GROUND, Material.CONCRETE)
     for i in range(n):
         if not paved(i):
             continue
         top = KERB_HEIGHT if _is_raised(section.type[i]) else 0.0
         if not paved(i - 1):
-            out.add(*wall(section.edge[i][::-1], top, _SKIRT), *body)
+            out.add(*wall(section.edge[i][::-1], top, _SKIRT), colour, tag, material, level=level)
         if not paved(i + 1):
-            out.add(*wall(section.edge[i + 1], top, _SKIRT), *body)
+            out.add(*wall(section.edge[i + 1], top, _SKIRT), colour, tag, material, level=level)

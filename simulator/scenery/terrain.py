@@ -10,7 +10,9 @@ from simulator.scenery.surfaces import GRASS
 from simulator.scenery.tags import Material, Tag
 
 _LARGEST, _SMALLEST = 64, 4  # cells
-_TOLERANCE = 0.15  # metres
+_TOLERANCE = 0.15  # metres beside roads
+_OPEN_TOLERANCE = 0.4  # metres in open land
+_DEEP = 0.6  # metres below pavement, where nobody sees it
 _BELOW = 0.07  # metres of the terrain below the pavement beside it
 _HORIZON = 2500.0  # metres
 
@@ -21,10 +23,11 @@ def add_terrain(out: MeshBuilder, ground: GroundMap) -> np.ndarray:
     rows, columns = height.shape
     # whole squares only; the plain covers the rest
     rows, columns = (rows - 1) // _LARGEST * _LARGEST, (columns - 1) // _LARGEST * _LARGEST
+    tolerance = np.where(ground.paved < 1.5, _DEEP, np.where(ground.paved < 20.0, _TOLERANCE, _OPEN_TOLERANCE))
     leaves: list[tuple[int, int, int]] = []
     for r in range(0, rows, _LARGEST):
         for c in range(0, columns, _LARGEST):
-            _split(height, ground.paved < 1.5, r, c, _LARGEST, leaves)
+            _split(height, tolerance, r, c, _LARGEST, leaves)
     corners = {(r + dr, c + dc) for r, c, n in leaves for dr in (0, n) for dc in (0, n)}
     vertices: list[tuple[int, int]] = []
     triangles: list[tuple[int, int, int]] = []
@@ -39,7 +42,11 @@ def add_terrain(out: MeshBuilder, ground: GroundMap) -> np.ndarray:
             triangles += [(base, base + 1 + i, base + 1 + (i + 1) % len(edge)) for i in range(len(edge))]
     cells = np.array(vertices)
     points = np.stack(
-        [ground.origin[0] + cells[:, 1] * CELL, ground.origin[1] + cells[:, 0] * CELL, height[cells[:, 0], cells[:, 1]]],
+        [
+            ground.origin[0] + cells[:, 1] * CELL,
+            ground.origin[1] + cells[:, 0] * CELL,
+            height[cells[:, 0], cells[:, 1]],
+        ],
         axis=1,
     )
     out.add(points, np.array(triangles), GRASS, Tag.TERRAIN, Material.GRASS)
@@ -59,7 +66,7 @@ def _under_roads(ground: GroundMap) -> np.ndarray:
 
 
 def _split(
-    height: np.ndarray, hidden: np.ndarray, r: int, c: int, n: int, leaves: list[tuple[int, int, int]]
+    height: np.ndarray, tolerance: np.ndarray, r: int, c: int, n: int, leaves: list[tuple[int, int, int]]
 ) -> None:
     block = height[r : r + n + 1, c : c + n + 1]
     if n > _SMALLEST:
@@ -67,12 +74,13 @@ def _split(
         top = block[0, 0] * (1 - t) + block[0, -1] * t
         low = block[-1, 0] * (1 - t) + block[-1, -1] * t
         gap = top[None, :] * (1 - t)[:, None] + low[None, :] * t[:, None] - block
-        # Below pavement nobody sees how deep it lies, but it must never stand above it.
-        if (np.abs(gap) > np.where(hidden[r : r + n + 1, c : c + n + 1], 0.4, _TOLERANCE)).any() or gap.max() > _BELOW - 0.01:
+        # below pavement it must never stand above it
+        allowed = tolerance[r : r + n + 1, c : c + n + 1]
+        if (-gap > allowed).any() or (gap > np.where(allowed == _DEEP, _BELOW - 0.01, allowed)).any():
             h = n // 2
             for dr in (0, h):
                 for dc in (0, h):
-                    _split(height, hidden, r + dr, c + dc, h, leaves)
+                    _split(height, tolerance, r + dr, c + dc, h, leaves)
             return
     leaves.append((r, c, n))
 

@@ -49,7 +49,9 @@ def _crosses(a: np.ndarray, b: np.ndarray, starts: np.ndarray, ends: np.ndarray)
     """Whether the open segment a-b properly crosses any of the segments."""
 
     def side(p: np.ndarray, q: np.ndarray, r: np.ndarray) -> np.ndarray:
-        return np.asarray((q[..., 0] - p[..., 0]) * (r[..., 1] - p[..., 1]) - (q[..., 1] - p[..., 1]) * (r[..., 0] - p[..., 0]))
+        return np.asarray(
+            (q[..., 0] - p[..., 0]) * (r[..., 1] - p[..., 1]) - (q[..., 1] - p[..., 1]) * (r[..., 0] - p[..., 0])
+        )
 
     first = side(a, b, starts) * side(a, b, ends) < -1e-12
     second = side(starts, ends, a) * side(starts, ends, b) < -1e-12

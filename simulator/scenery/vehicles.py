@@ -43,13 +43,15 @@ class Style:
 
 
 _SEDAN = Style(
-    body=((-0.98, 0.15), (0.97, 0.15), (1.0, 0.28), (0.985, 0.43), (0.90, 0.51), (0.42, 0.60), (-0.66, 0.64), (-0.96, 0.60), (-1.0, 0.38)),
+    body=((-0.98, 0.15), (0.97, 0.15), (1.0, 0.28), (0.985, 0.43), (0.90, 0.51), (0.42, 0.60),
+          (-0.66, 0.64), (-0.96, 0.60), (-1.0, 0.38)),
     cabin=((-0.80, 0.61), (0.46, 0.59), (0.12, 0.965), (-0.08, 1.0), (-0.34, 0.985), (-0.52, 0.93)),
     roof=(-0.50, 0.12),
     axles=(-0.60, 0.62),
 )  # fmt: skip
 _HATCH = Style(
-    body=((-0.97, 0.15), (0.97, 0.15), (1.0, 0.28), (0.98, 0.43), (0.90, 0.51), (0.52, 0.59), (-0.88, 0.63), (-0.98, 0.55), (-1.0, 0.34)),
+    body=((-0.97, 0.15), (0.97, 0.15), (1.0, 0.28), (0.98, 0.43), (0.90, 0.51), (0.52, 0.59),
+          (-0.88, 0.63), (-0.98, 0.55), (-1.0, 0.34)),
     cabin=((-0.95, 0.60), (0.56, 0.58), (0.20, 0.96), (-0.05, 1.0), (-0.55, 0.98), (-0.78, 0.93)),
     roof=(-0.76, 0.20),
     axles=(-0.64, 0.64),
@@ -58,7 +60,8 @@ _HATCH = Style(
     doors=((0.44, -0.10), (-0.10, -0.60)),
 )  # fmt: skip
 _COUPE = Style(
-    body=((-0.98, 0.15), (0.97, 0.15), (1.0, 0.28), (0.985, 0.43), (0.90, 0.52), (0.35, 0.62), (-0.70, 0.66), (-0.96, 0.61), (-1.0, 0.38)),
+    body=((-0.98, 0.15), (0.97, 0.15), (1.0, 0.28), (0.985, 0.43), (0.90, 0.52), (0.35, 0.62),
+          (-0.70, 0.66), (-0.96, 0.61), (-1.0, 0.38)),
     cabin=((-0.86, 0.63), (0.38, 0.61), (0.02, 0.96), (-0.15, 1.0), (-0.32, 0.98)),
     roof=(-0.42, 0.02),
     axles=(-0.60, 0.62),
@@ -67,7 +70,8 @@ _COUPE = Style(
     doors=((0.30, -0.28),),
 )  # fmt: skip
 _SUV = Style(
-    body=((-0.98, 0.19), (0.97, 0.19), (1.0, 0.32), (0.99, 0.48), (0.93, 0.55), (0.46, 0.60), (-0.92, 0.63), (-0.99, 0.55), (-1.0, 0.34)),
+    body=((-0.98, 0.19), (0.97, 0.19), (1.0, 0.32), (0.99, 0.48), (0.93, 0.55), (0.46, 0.60),
+          (-0.92, 0.63), (-0.99, 0.55), (-1.0, 0.34)),
     cabin=((-0.96, 0.61), (0.48, 0.59), (0.18, 0.96), (0.0, 1.0), (-0.72, 0.99), (-0.86, 0.95)),
     roof=(-0.84, 0.18),
     axles=(-0.62, 0.62),
@@ -225,7 +229,9 @@ class _Shape:
         top = cabin[:, 1].max()
         belt = cabin[:, 1].min()
         rear, front = s.roof
-        roof_low = float(np.interp(0.5 * (rear + front), np.sort(cabin[:, 0]), cabin[np.argsort(cabin[:, 0]), 1])) - 0.045
+        roof_low = (
+            float(np.interp(0.5 * (rear + front), np.sort(cabin[:, 0]), cabin[np.argsort(cabin[:, 0]), 1])) - 0.045
+        )
         roof_low = min(roof_low, top - 0.06)
         self.paint(
             side_profile(
@@ -265,7 +271,7 @@ class _Shape:
             self.paint((quad, faces if side < 0 else faces[:, ::-1]))
 
     def _doors(self, belt: float) -> None:
-        """Seams, and panels that can swing out; CARLA's doors: 0 front left, 1 front right, 2 rear left, 3 rear right."""
+        """Seams, and panels that swing out; CARLA's doors: 0 front left, 1 front right, 2 rear left, 3 rear right."""
         for row, (front, rear) in enumerate(self.style.doors):
             for side in (-1.0, 1.0):
                 y = 0.972 * side
@@ -290,17 +296,33 @@ class _Shape:
         radius = self.style.wheel * height
         for x in self.style.axles:
             for side in (-1.0, 1.0):
-                self.out.wheel(x * length, side, width, radius, 0.13 * width + 0.06, self.tag, RUBBER, RIM)
+                bare = self.style.extra == "tractor" and x < 0.0
+                thickness = 0.13 * width + 0.06
+                self.out.wheel(x * length, side, width, radius, thickness, self.tag, RUBBER, RIM, bare=bare)
 
     def _lamp(
-        self, end: float, inner: float, outer: float, low: float, high: float, colour: tuple[float, float, float], lamp: int
+        self,
+        end: float,
+        inner: float,
+        outer: float,
+        low: float,
+        high: float,
+        colour: tuple[float, float, float],
+        lamp: int,
     ) -> None:
         """A lamp at the nose (end > 0) or the tail: its face, and its side where it reaches around the corner."""
         ahead = 1.0 if end > 0 else -1.0
         x, side = end + 0.004 * ahead, 1.0 if outer > 0 else -1.0
         back = end - 0.06 * ahead
         vertices = np.array(
-            [[x, inner, low], [x, outer, low], [x, outer, high], [x, inner, high], [back, outer, low], [back, outer, high]]
+            [
+                [x, inner, low],
+                [x, outer, low],
+                [x, outer, high],
+                [x, inner, high],
+                [back, outer, low],
+                [back, outer, high],
+            ]
         )
         faces = np.array([[0, 1, 2], [0, 2, 3], [1, 4, 5], [1, 5, 2]])
         if ahead * side < 0:

@@ -1,10 +1,10 @@
 """CARLA's image encodings: bytes B, G, R, A of every pixel.
 
-| camera | bytes | from |
+| camera | bytes | after |
 |---|---|---|
-| depth | metres = 1000 (R + 256 G + 65536 B) / (256^3 - 1), along the view axis; white where nothing is | CARLA's sensor reference |
-| semantic segmentation | R the class, G = B = 0 | likewise; classes: `scenery.tags.Tag` |
-| instance segmentation | R the class, G the low and B the high byte of the instance's number | ATagger::GetActorLabelColor |
+| depth | metres = 1000 (R + 256 G + 65536 B) / (256^3 - 1), along the view axis; white: nothing | sensor reference |
+| semantic segmentation | R the class (`scenery.tags.Tag`), G = B = 0 | sensor reference |
+| instance segmentation | R the class, G the low, B the high byte of the instance's number | GetActorLabelColor |
 
 A (alpha) is 255.
 """

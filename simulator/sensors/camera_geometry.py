@@ -70,7 +70,9 @@ def focal_length(width: int, fov: float) -> float:
     return width / (2.0 * math.tan(math.radians(fov) / 2.0))
 
 
-def project(points: np.ndarray, axes: np.ndarray, position: np.ndarray, width: int, height: int, fov: float) -> np.ndarray:
+def project(
+    points: np.ndarray, axes: np.ndarray, position: np.ndarray, width: int, height: int, fov: float
+) -> np.ndarray:
     """float64[n, 3] column, row (in pixels, not rounded) and depth along the view axis of points float[n, 3]."""
     local = (np.asarray(points, np.float64) - position) @ axes
     f = focal_length(width, fov)
@@ -91,9 +93,11 @@ def check_camera(width: int, height: int, fov: float, pose: Pose | None = None) 
     if not (isinstance(fov, int | float | np.floating | np.integer) and MIN_FOV <= fov <= MAX_FOV):
         raise SensorError(f"camera fov {fov!r}: must be {MIN_FOV:g} to {MAX_FOV:g} degrees (horizontal field of view)")
     if pose is not None:
-        for name, value in zip(Pose._fields, pose):
-            if not math.isfinite(value) or abs(value) > 1e6:
-                raise SensorError(f"camera {name} {value!r}: must be a finite number (metres, degrees) below a million")
+        for field, number in zip(Pose._fields, pose):
+            if not math.isfinite(number) or abs(number) > 1e6:
+                raise SensorError(
+                    f"camera {field} {number!r}: must be a finite number (metres, degrees) below a million"
+                )
 
 
 def check_world(world: np.ndarray) -> None:

@@ -15,6 +15,7 @@ A scene is one worker's: buffers are used again by the next call. `twin()` gives
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -26,8 +27,8 @@ from simulator.scenery.model import load_models
 from simulator.scenery.surfaces import KERB_HEIGHT
 from simulator.scenery.town import TownScenery, load_scenery
 from simulator.sensors.camera_geometry import Pose, check_camera, check_world, focal_length, mounted, pose_matrix
-from simulator.sensors.scene_actors import BODY_COLOURS, light_signals, place_actors
 from simulator.sensors.raster import DETAIL_PIXELS, draw_view
+from simulator.sensors.scene_actors import BODY_COLOURS, light_signals, place_actors
 from simulator.sensors.scene_weather import is_dark
 from simulator.state import MAX_ACTORS
 
@@ -60,7 +61,7 @@ class Scene:
         vertex: float32[V, 3] metres, world. triangle: int32[T, 3].
         normal: float32[T, 3] unit, towards the front.
         tag: uint8[T] CARLA's semantic class (`scenery.tags.Tag`). material: uint8[T].
-        thing: int32[T] instance number: the actor's id, or a number from 20000 on for what stands in the town; 0 ground.
+        thing: int32[T] instance number: the actor's id, or from 20000 on for what stands in the town; 0 ground.
         paint: float32[T, 3] RGB 0..255. glow: float32[T] light of its own, 0..1.
         actor_slot: int64[A] slots of the actors placed, actor_triangle: int32[A, 3] first triangle, end from afar, end.
     """
@@ -76,13 +77,13 @@ class Scene:
     def twin(self) -> Scene:
         """Another scene on the same town, for another thread."""
         scene = Scene.__new__(Scene)
-        scene._setup(self.town, self._threads)
+        scene._setup(self.town, self.threads)
         return scene
 
     def _setup(self, town: TownScenery, threads: int) -> None:
         self.town = town
-        self._threads = max(1, int(threads))
-        self._pool = ThreadPoolExecutor(self._threads - 1) if self._threads > 1 else None
+        self.threads = max(1, int(threads))
+        self._pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
         models = load_models()
         self._models = bundle(models)
         mesh = town.mesh
@@ -105,7 +106,7 @@ class Scene:
         self.actor_sphere = np.zeros((MAX_ACTORS, 4))
         self.actor_slot = np.zeros(MAX_ACTORS, np.int64)
         self.num_actors = 0
-        self._scratch = [np.zeros((v, 3)) for _ in range(self._threads)]
+        self._scratch = [np.zeros((v, 3)) for _ in range(self.threads)]
         self._views: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
 
     def place(
@@ -127,7 +128,8 @@ class Scene:
         x, y, reach = (0.0, 0.0, math.inf) if viewer is None else (viewer[0], viewer[1], focal / DETAIL_PIXELS)
         self.num_actors, _, self.num_triangles = place_actors(
             world, self._models, BODY_COLOURS, town.raised, town.raised_origin, town.raised_cell, KERB_HEIGHT,
-            is_dark(world["weather"]), skip_slot, float(x), float(y), reach, self.vertex, self.triangle, self.normal, self.paint, self.glow,
+            is_dark(world["weather"]), skip_slot, float(x), float(y), reach, self.vertex,
+            self.triangle, self.normal, self.paint, self.glow,
             self.tag, self.material, self.thing, self._static_vertices, self.num_static, self.actor_triangle,
             self.actor_vertex, self.actor_sphere, self.actor_slot,
         )  # fmt: skip
@@ -164,20 +166,14 @@ class Scene:
         mesh = self.town.mesh
 
         def band(number: int) -> None:
-            low, high = height * number // self._threads, height * (number + 1) // self._threads
+            low, high = height * number // self.threads, height * (number + 1) // self.threads
             draw_view(
                 self.vertex, self.triangle, mesh.chunk_triangle, mesh.chunk_vertex, mesh.chunk_low, mesh.chunk_high,
                 self.actor_triangle, self.actor_vertex, self.actor_sphere, self.num_actors, axes, position, f,
                 width / 2, height / 2, far, near, self._scratch[number], inverse, ids, low, high,
             )  # fmt: skip
 
-        if self._pool is None:
-            band(0)
-        else:
-            jobs = [self._pool.submit(band, n) for n in range(1, self._threads)]
-            band(0)
-            for job in jobs:
-                job.result()
+        self.in_bands(band)
         return View(ids, inverse, axes, position, f, (width / 2, height / 2))
 
     def look_from(self, pose: Pose, width: int, height: int, fov: float, *, far: float = FAR) -> View:
@@ -191,6 +187,13 @@ class Scene:
         """`look` of a camera that is fixed to an actor."""
         check_camera(width, height, fov, mount)
         return self.look(*mounted(world, slot, mount), width, height, fov, far=far)
+
+    def in_bands(self, work: Callable[[int], None]) -> None:
+        """Call `work(n)` for every band of rows n, each in a thread of its own."""
+        jobs = [self._pool.submit(work, n) for n in range(1, self.threads)] if self._pool else []
+        work(0)
+        for job in jobs:
+            job.result()
 
     def light_street(self, on: bool) -> None:
         """Switch the street lamps."""

@@ -49,7 +49,8 @@ BODY_COLOURS = np.array(
 
 @kernel
 def place_actors(
-    w, models, colours, raised, raised_origin, raised_cell, kerb, night, skip, view_x, view_y, reach, vertex, triangle, normal, paint, glow,
+    w, models, colours, raised, raised_origin, raised_cell, kerb, night, skip, view_x, view_y, reach, vertex,
+    triangle, normal, paint, glow,
     tag, material, thing, first_vertex, first_triangle, actor_triangle, actor_vertex, actor_sphere, actor_slot,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """Write every visible actor's triangles from first_vertex and first_triangle on.
@@ -78,13 +79,15 @@ def place_actors(
         if v_at + v1 - v0 > vertex.shape[0] or t_at + t1 - t0 > triangle.shape[0] or count >= actor_sphere.shape[0]:
             break
         x, y, z = w.x[slot], w.y[slot], w.z[slot]
-        if kind == _WALKER or kind == _PROP:
-            c = int(math.floor((x - raised_origin[0]) / raised_cell + 0.5))
-            r = int(math.floor((y - raised_origin[1]) / raised_cell + 0.5))
+        if kind in (_WALKER, _PROP):
+            c = math.floor((x - raised_origin[0]) / raised_cell + 0.5)
+            r = math.floor((y - raised_origin[1]) / raised_cell + 0.5)
             if 0 <= r < raised.shape[0] and 0 <= c < raised.shape[1] and raised[r, c] != 0:
                 z += kerb
         _pose(w, slot, kind, models, v0, v1, v_at, x, y, z, vertex)
-        _colour(w, slot, b, kind, night, models, colours, t0, t1, v_at, t_at, triangle, paint, glow, tag, material, thing)
+        _colour(
+            w, slot, b, kind, night, models, colours, t0, t1, v_at, t_at, triangle, paint, glow, tag, material, thing
+        )
         face_normals(vertex, triangle, t_at, t_at + t1 - t0, normal)
         actor_triangle[count, 0] = t_at
         actor_triangle[count, 1] = t_at + models.coarse_end[b] - t0
@@ -122,11 +125,14 @@ def _pose(w, slot, kind, models, v0, v1, v_at, x, y, z, vertex):  # type: ignore
                     turn = -_DOOR_ANGLE if door % 2 == 1 else _DOOR_ANGLE
             else:
                 turn = 0.0
-                angle = swing if part == _LEG_LEFT or part == _ARM_RIGHT else -swing
-                if part == _ARM_LEFT or part == _ARM_RIGHT:
+                angle = swing if part in (_LEG_LEFT, _ARM_RIGHT) else -swing
+                if part in (_ARM_LEFT, _ARM_RIGHT):
                     angle *= 0.7
                 dx, dz = px - ax, pz - az
-                px, pz = ax + dx * math.cos(angle) - dz * math.sin(angle), az + dx * math.sin(angle) + dz * math.cos(angle)
+                px, pz = (
+                    ax + dx * math.cos(angle) - dz * math.sin(angle),
+                    az + dx * math.sin(angle) + dz * math.cos(angle),
+                )
             if turn != 0.0:
                 dx, dy = px - ax, py - ay
                 px, py = ax + dx * math.cos(turn) - dy * math.sin(turn), ay + dx * math.sin(turn) + dy * math.cos(turn)
@@ -143,7 +149,7 @@ def _colour(w, slot, b, kind, night, models, colours, t0, t1, v_at, t_at, triang
     bits = w.lights[slot]
     if night and kind == _VEHICLE and w.role[slot] == _BACKGROUND:
         bits |= _POSITION | _LOW
-    braking = (bits & _BRAKE) != 0 or ((kind == _VEHICLE or kind == _BICYCLE) and w.brake[slot] > 0.05)
+    braking = (bits & _BRAKE) != 0 or ((kind in (_VEHICLE, _BICYCLE)) and w.brake[slot] > 0.05)
     blink = (w.tick // _BLINK_TICKS) % 2 == 0
     beacon = (w.tick // _BEACON_TICKS) % 2 == 0
     choice = ((w.actor_id[slot] * 2654435761 + b * 40503) >> 7) % colours.shape[0]
@@ -170,7 +176,7 @@ def _colour(w, slot, b, kind, night, models, colours, t0, t1, v_at, t_at, triang
                     red, green, blue, power = 255.0, 38.0, 26.0, 1.0
                 elif bits & (_POSITION | _LOW | _HIGH):
                     red, green, blue, power = 190.0, 20.0, 16.0, 0.6
-            elif lamp == _LEFT or lamp == _RIGHT:
+            elif lamp in (_LEFT, _RIGHT):
                 if blink and bits & (_BLINK_LEFT if lamp == _LEFT else _BLINK_RIGHT):
                     red, green, blue, power = 255.0, 160.0, 20.0, 1.0
             elif lamp == _REVERSE:

@@ -13,6 +13,8 @@ from simulator.sensors.shade_pixels import grain_levels, light_faces, noise_tabl
 from simulator.sensors.shade_shadows import cast_beams, cast_shadows
 from simulator.state import Role
 
+_FINE_WIDTH = 400  # pixels of width up to which slow changes are worked out for squares of 2 pixels, not of 4
+
 
 class Shader:
     """Paints views of one scene. It keeps what depends on the weather alone until the weather changes."""
@@ -52,12 +54,21 @@ class Shader:
         cells, strength = grain_levels(view.focal)
         town = scene.town
         sunlight, lamplight = sun_mask(town, light), lamp_mask(town)
-        shade(
-            view.triangle, view.inverse_depth, self._eye, scene.paint, scene.glow, self._lit,
-            scene.normal, scene.material, scene.aux, town.mesh.pattern, town.pictures, light.sky, light.fog,
-            self._parameters, noise.grain, noise.cloud, cells, strength, sunlight, lamplight, town.ground_origin,
-            occlusion, sun_block, beams, light.dark, block, block_id, out.view(np.uint32)[:, :, 0], 0, view.triangle.shape[0],
-        )  # fmt: skip
+        rows = view.triangle.shape[0]
+        shift = 2 if view.triangle.shape[1] > _FINE_WIDTH else 1
+
+        def band(number: int) -> None:
+            low, high = (
+                rows * k // scene.threads // 4 * 4 if k < scene.threads else rows for k in (number, number + 1)
+            )
+            shade(
+                view.triangle, view.inverse_depth, eye, scene.paint, scene.glow, self._lit, scene.normal,
+                scene.material, scene.aux, town.mesh.pattern, town.pictures, light.sky, light.fog, self._parameters,
+                noise.grain, noise.cloud, cells, strength, sunlight, lamplight, town.ground_origin, occlusion, sun_block,
+                beams, light.dark, shift, block[number], block_id[number], out.view(np.uint32)[:, :, 0], low, high,
+            )  # fmt: skip
+
+        scene.in_bands(band)
         if light.dim > 0.3:
             self._halos(out, view, light)
         if light.rain > 0.0:
@@ -68,7 +79,7 @@ class Shader:
 
     def _halos(self, out: np.ndarray, view: View, light: Light) -> None:
         scene = self.scene
-        strength = 0.75 * (light.dim - 0.3)
+        strength = 1.0 * (light.dim - 0.25)
         actors = np.arange(scene.num_static, scene.num_triangles, dtype=np.int32)
         for chosen in (actors, scene.town.lamp_triangle, scene.town.street_triangle):
             add_halos(
@@ -105,8 +116,7 @@ class Shader:
                 np.zeros((height, width), np.uint8),
                 np.zeros((height, width), np.uint8),
                 np.zeros(((height + 1) // 2, (width + 1) // 2), np.uint8),
-                np.zeros(((width + 1) // 2, 8), np.float32),
-                np.zeros((width + 1) // 2, np.int32),
+                np.zeros((self.scene.threads, (width + 1) // 2, 8), np.float32),
+                np.zeros((self.scene.threads, (width + 1) // 2), np.int32),
             )
         return self._buffers[shape]
-

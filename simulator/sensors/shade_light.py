@@ -63,7 +63,10 @@ def light_of(weather: np.ndarray) -> Light:
     horizon = _mix(_mix(_NIGHT_HORIZON, _DAY_HORIZON, day), _DUSK_HORIZON, 0.8 * low)
     grey = _mix(_mix(_CLOUD_NIGHT, _CLOUD_DAY, day), _CLOUD_DUSK, 0.7 * low)
     cover = _smooth(0.45, 1.0, clouds)
-    zenith, horizon = _mix(zenith, grey, 0.9 * cover), _mix(horizon, _mix(grey, (255.0, 255.0, 255.0), 0.12), 0.75 * cover)
+    zenith, horizon = (
+        _mix(zenith, grey, 0.9 * cover),
+        _mix(horizon, _mix(grey, (255.0, 255.0, 255.0), 0.12), 0.75 * cover),
+    )
     gloom = 1.0 - 0.28 * rain - 0.1 * cover
     haze = _mix(horizon, (186.0 * day + 30.0, 140.0 * day + 26.0, 92.0 * day + 22.0), dust)
 

@@ -75,9 +75,9 @@ def lamp_mask(town: TownScenery) -> np.ndarray:
         n = int(_LAMP_REACH / MASK_CELL)
         y, x = np.mgrid[-n : n + 1, -n : n + 1] * MASK_CELL
         gap2 = (x * x + y * y) / _LAMP_REACH**2
-        spot = (0.85 * np.maximum(1.0 - gap2, 0.0) ** 2 / (1.0 + 9.0 * gap2)).astype(np.float32)
+        spot = (1.25 * np.maximum(1.0 - gap2, 0.0) ** 2 / (1.0 + 9.0 * gap2)).astype(np.float32)
         for lamp in town.street_lamp:
-            c, r = (int(round((lamp[k] - town.ground_origin[k]) / MASK_CELL)) for k in range(2))
+            c, r = (round((lamp[k] - town.ground_origin[k]) / MASK_CELL) for k in range(2))
             if n <= r < light.shape[0] - n and n <= c < light.shape[1] - n:
                 light[r - n : r + n + 1, c - n : c + n + 1] += spot
         _lamps[key] = np.clip(255.0 * light, 0, 255).astype(np.uint8)

@@ -21,8 +21,12 @@ _i4 = np.int32
 _u4 = np.uint32
 _u8 = np.uint64  # an unsigned index needs no look at its sign
 
-_ASPHALT, _MARKING, _PAVING, _KERB = (int(m) for m in (Material.ASPHALT, Material.MARKING, Material.PAVING, Material.KERB))
-_GRASS, _FACADE, _PICTURE, _LEAVES = (int(m) for m in (Material.GRASS, Material.FACADE, Material.PICTURE, Material.LEAVES))
+_ASPHALT, _MARKING, _PAVING, _KERB = (
+    int(m) for m in (Material.ASPHALT, Material.MARKING, Material.PAVING, Material.KERB)
+)
+_GRASS, _FACADE, _PICTURE, _LEAVES = (
+    int(m) for m in (Material.GRASS, Material.FACADE, Material.PICTURE, Material.LEAVES)
+)
 _GLASS, _PAINT = int(Material.GLASS), int(Material.PAINT)
 
 NOISE = 256  # cells along a side of the noise tables; they repeat
@@ -90,7 +94,7 @@ def _soft(table, u, v):  # type: ignore[no-untyped-def]
 
 @inlined
 def _sky(rx, ry, rz, sky, cloud, p, block, h, at):  # type: ignore[no-untyped-def]
-    """Write RGB to block[h, at:at + 3]: of the sky in a direction (any length); p: the float32 parameters of `shade`."""
+    """Write RGB to block[h, at:at + 3]: of the sky in a direction of any length; p: the parameters of `shade`."""
     scale = _f4(1.0) / _f4(math.sqrt(rx * rx + ry * ry + rz * rz))
     sine = rz * scale
     up = sine if sine > _f4(0.0) else _f4(0.0)
@@ -118,21 +122,22 @@ def _sky(rx, ry, rz, sky, cloud, p, block, h, at):  # type: ignore[no-untyped-de
 @kernel
 def shade(
     ids, inverse_depth, eye, paint, glow, lit, normal, material, aux, pattern, pictures,
-    sky, fog, p, grain, cloud, cells, strength, sun_mask, lamp_mask, mask_origin, occlusion, sun_block, beams, use_beams,
-    block, block_id, out, row_low, row_high,
+    sky, fog, p, grain, cloud, cells, strength, sun_mask, lamp_mask, mask_origin, occlusion, sun_block, beams,
+    use_beams, shift, block, block_id, out, row_low, row_high,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
-    """Write uint32[H, W] `out`, bytes B, G, R, 255, for rows row_low..row_high; row_low is even.
+    """Write uint32[H, W] `out`, bytes B, G, R, 255, for rows row_low..row_high; row_low is a
+    multiple of 4.
 
-    What changes slowly over the picture (sky, stains, shade of houses, reflections) is worked out once for each square of
-    2 x 2 pixels and triangle; colours, edges, grain and windows for every pixel.
+    What changes slowly over the picture (sky, stains, shade of houses, reflections) is worked out once for each square
+    of 2^shift pixels (shift 1 or 2) and triangle; colours, edges, grain and windows for every pixel.
 
     Args:
         eye: float32[16]: 0-2 forward, 3-5 right, 6-8 down, 9-11 position, 12 focal length, 13-14 centre.
-        p: float32[32]: 0-2 sun, 3-5 its colour, 6-8 ambient, 9-11 from the ground, 12-14 fog colour, 15-17 cloud colour,
+        p: float32[32]: 0-2 sun, 3-5 its colour, 6-8 ambient, 9-11 from below, 12-14 fog colour, 15-17 cloud colour,
             18 clouds, 19 wet, 20 sun's strength, 21 puddles, 22 lamps' strength, 23 dark, 24 mask's cells per metre.
         sun_mask, lamp_mask: uint8[rows, columns] light on the ground, 255 all.
         occlusion, sun_block: uint8[H, W] 255 none; beams: uint8[(H+1)/2, (W+1)/2] light of vehicles, read if use_beams.
-        block: float32[(W+1)/2, 8], block_id: int32[(W+1)/2] scratch.
+        block: float32[(W+1)/2, 8], block_id: int32[(W+1)/2] scratch of one square each.
     """
     width = ids.shape[1]
     inv_f, cx, cy = _f4(1.0) / eye[12], eye[13], eye[14]
@@ -147,19 +152,20 @@ def shade(
     dim = p[22]
     dark = p[23] > _f4(0.5)
     byte = _f4(1.0 / 255.0)
+    corner = (1 << shift) - 1
     last = _i4(FOG_STEPS - 1)
-    for i in range(block_id.shape[0]):
-        block_id[i] = _i4(-2)
     for y in range(row_low, row_high):
         vy = (_f4(y) + _f4(0.5) - cy) * inv_f
         bx, by, bz = fx + vy * dx, fy + vy * dy, fz + vy * dz
-        fresh_row = (y & 1) == 0
+        if (y & corner) == 0:
+            for i in range(block_id.shape[0]):
+                block_id[i] = _i4(-2)
         for x in range(width):
             t = ids[y, x]
             vx = (_f4(x) + _f4(0.5) - cx) * inv_f
             ax, ay, az = bx + vx * rx, by + vx * ry, bz + vx * rz
-            h = x >> 1
-            fresh = block_id[h] != t or (fresh_row and (x & 1) == 0)
+            h = x >> shift
+            fresh = block_id[h] != t
             if t < 0:
                 if fresh:
                     block_id[h] = t
@@ -180,7 +186,8 @@ def shade(
                     if fresh:
                         block_id[h] = t
                         _ground(
-                            m, wx, wy, ax, ay, az, x, y, normal[t, 2], ids, paint, glow, lit, eye, sky, cloud, grain, p, sun_mask, lamp_mask, mask_origin, block, h,
+                            m, wx, wy, ax, ay, az, x, y, normal[t, 2], ids, paint, glow, lit, eye, sky, cloud, grain, p,
+                            sun_mask, lamp_mask, mask_origin, block, h,
                         )  # fmt: skip
                     s = cells[k]
                     n = grain[_u8(_i4(uy * s) & _i4(255)), _u8(_i4(ux * s) & _i4(255))] * strength[k]
@@ -246,17 +253,21 @@ def shade(
                 lamp *= dim
                 lr, lg, lb = lr + lamp * _f4(0.88), lg + lamp * _f4(0.72), lb + lamp * _f4(0.46)
                 if use_beams:
-                    beam = _f4(beams[y >> 1, h]) * (_f4(1.25 / 255.0) * dim)
+                    beam = _f4(beams[y >> 1, x >> 1]) * (_f4(0.95 / 255.0) * dim)
                     lr, lg, lb = lr + beam, lg + beam * _f4(0.97), lb + beam * _f4(0.86)
             if extra > _f4(0.0):
                 lr, lg, lb = max(lr, extra), max(lg, extra), max(lb, extra)
             r, g, b = r * lr, g * lg, b * lb
             if m == _i4(_GLASS) or m == _i4(_PAINT):
                 # panes and varnish show some sky
-                i = _u8(_i4(min(max(normal[t, 2], _f4(0.0)) + _f4(0.12), _f4(1.0)) * _f4(SKY_STEPS - 1)))
+                level = _u8(_i4(min(max(normal[t, 2], _f4(0.0)) + _f4(0.12), _f4(1.0)) * _f4(SKY_STEPS - 1)))
                 share = _f4(0.30) if m == _i4(_GLASS) else _f4(0.07)
                 share *= _f4(0.1) + _f4(0.9) * lit[t, 0]
-                r, g, b = r + (sky[i, 0] - r) * share, g + (sky[i, 1] - g) * share, b + (sky[i, 2] - b) * share
+                r, g, b = (
+                    r + (sky[level, 0] - r) * share,
+                    g + (sky[level, 1] - g) * share,
+                    b + (sky[level, 2] - b) * share,
+                )
             if mirror > _f4(0.01):
                 r, g, b = r + (block[h, 4] - r) * mirror, g + (block[h, 5] - g) * mirror, b + (block[h, 6] - b) * mirror
             q = fog[k]
@@ -267,7 +278,8 @@ def shade(
 
 @inlined
 def _ground(
-    m, wx, wy, ax, ay, az, x, y, nz, ids, paint, glow, lit, eye, sky, cloud, grain, p, sun_mask, lamp_mask, mask_origin, block, h,
+    m, wx, wy, ax, ay, az, x, y, nz, ids, paint, glow, lit, eye, sky, cloud, grain, p, sun_mask, lamp_mask,
+    mask_origin, block, h,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """Write block[h]: brightness, sun, lamps, share and RGB of the reflection, tint."""
     ux, uy = wx + _f4(_SHIFT), wy + _f4(_SHIFT)
@@ -352,8 +364,8 @@ def _facade(wx, wy, wz, footprint, r, g, b, pattern, row, grain, dark, dim, sky)
     n = grain[(iv * _i4(17) + seed) & _i4(255), (iu * _i4(31) + seed) & _i4(255)]
     if inside:
         share = _f4(1.0) - blur * _f4(0.55)
-        q = _f4(0.30) + _f4(0.12) * n
-        wr, wg, wb = sky[60, 0] * q + _f4(10.0), sky[60, 1] * q + _f4(12.0), sky[60, 2] * q + _f4(16.0)
+        q = _f4(0.42) + _f4(0.18) * n
+        wr, wg, wb = sky[60, 0] * q + _f4(8.0), sky[60, 1] * q + _f4(10.0), sky[60, 2] * q + _f4(14.0)
         if fu - side < _f4(0.035) or _f4(1.0) - side - fu < _f4(0.035) or fv - low < _f4(0.03):
             wr, wg, wb = wr * _f4(0.6), wg * _f4(0.6), wb * _f4(0.6)
         if dark and n > (_f4(-0.2) if ground and seed % 3 != 0 else _f4(0.35)):

@@ -20,7 +20,9 @@ _LOW_BEAM = int(VehicleLight.LOW_BEAM | VehicleLight.HIGH_BEAM)
 
 
 @kernel
-def _window(axes, position, x, y, z, cos, sin, low_x, high_x, low_y, high_y, rise, focal, cx, cy, width, height, bounds):  # type: ignore[no-untyped-def]
+def _window(
+    axes, position, x, y, z, cos, sin, low_x, high_x, low_y, high_y, rise, focal, cx, cy, width, height, bounds
+):  # type: ignore[no-untyped-def]
     """Pixels that may show a rectangle of the ground; bounds int64[4] column, row low and high. False: none."""
     u_low, u_high, v_low, v_high = 1e9, -1e9, 1e9, -1e9
     seen = False
@@ -116,7 +118,9 @@ def cast_shadows(
 
 
 @kernel
-def cast_beams(w, night_role, slots, count, spheres, triangles, ids, inverse_depth, axes, position, focal, beams, bounds):  # type: ignore[no-untyped-def]
+def cast_beams(
+    w, night_role, slots, count, spheres, triangles, ids, inverse_depth, axes, position, focal, beams, bounds
+):  # type: ignore[no-untyped-def]
     """Fill uint8[(H+1)/2, (W+1)/2] `beams` with the light of headlamps on what every other pixel shows.
 
     Vehicles of `night_role` have their lamps on.
