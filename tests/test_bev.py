@@ -13,6 +13,7 @@ from envs.observations.structured import MASKS, SHAPES, StructuredObservation
 from envs.vector_env import RouteVectorEnv
 from envs.world import EpisodeStart, WorldBatch
 from simulator.actors import set_speed
+from simulator.sensors import bev_map
 from simulator.sensors.bev import fill_box
 from simulator.state import EGO, LightState, VehicleLight
 from tests.sensor_worlds import put, standing_car
@@ -172,6 +173,14 @@ def test_beyond_the_town_there_is_nothing():
     worlds = standing_car(x=5000.0, y=-9000.0)
     planes = see(worlds)
     assert all((planes[name] == 0).all() for name in ("road", "sidewalk", "markings", "stops", "signals", "vehicles"))
+
+
+def test_a_town_that_is_too_large_is_drawn_more_coarsely(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(bev_map, "_MOST_BYTES", 1)
+    coarse = bev_map._drawn.__wrapped__(bev_map._Key(crossroads().network), 8.0)
+    fine = bev_map.town_from_above(crossroads().network, 8.0)
+    assert (coarse.scale, fine.scale) == (4.0, 8.0)
+    assert coarse.tiles.nbytes < 0.6 * fine.tiles.nbytes
 
 
 # ---- its past --------------------------------------------------------------------------------------------------------

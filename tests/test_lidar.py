@@ -10,13 +10,14 @@ import pytest
 
 from envs.world import EpisodeStart, WorldBatch
 from simulator.errors import SensorError
-from simulator.scenery.tags import Tag
+from simulator.scenery.mesh import MeshBuilder
+from simulator.scenery.tags import Material, Tag
 from simulator.sensors import SensorRig, parse_sensors
 from simulator.sensors.lidar import scan_of
 from simulator.sensors.measurements import SEMANTIC_POINT, Lidar, SemanticLidar
 from simulator.sensors.scene import Scene
 from simulator.state import EGO
-from tests.sensor_worlds import moving_car, put, rig, room, solid_triangles, standing_car
+from tests.sensor_worlds import HandScene, moving_car, put, rig, room, solid_triangles, standing_car
 from tests.sim_world import crossroads, smoke
 
 #: A LiDAR that loses nothing: all that it casts comes back.
@@ -82,6 +83,44 @@ def test_nothing_beyond_the_range_comes_back():
     distance = np.linalg.norm(points[:, :3], axis=1)
     assert 0 < len(points) < 8 * 90
     assert distance.max() <= 10.5
+
+
+def first_hits(scene: HandScene, origin: np.ndarray, rays: np.ndarray) -> np.ndarray:
+    """float64[N] m to the nearest front along unit vectors float64[N, 3], infinite without: every pair is tried."""
+    a, b, c = (scene.vertex[scene.triangle[:, k]].astype(np.float64) - origin for k in range(3))
+    normal = np.cross(b - a, c - a)
+    level = (normal * a).sum(axis=1)
+    along = rays @ normal.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        distance = level / along
+    inside = np.ones(distance.shape, bool)
+    for p, q in ((a, b), (b, c), (c, a)):
+        inside &= rays @ np.cross(p, q).T <= 0.0
+    return np.where(inside & (level < 0.0) & (distance > 0.0), distance, np.inf).min(axis=1)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_jumble_of_triangles_is_hit_as_if_every_ray_had_tried_every_triangle(seed: int):
+    draws = np.random.default_rng(seed)
+    spread = (1.0, 3.0, 30.0)[seed % 3]  # m, size of the triangles
+    middle = draws.normal(0.0, 8.0, (400, 1, 3))
+    corners = (middle + draws.normal(0.0, spread, (400, 3, 3))).reshape(-1, 3)
+    out = MeshBuilder()
+    out.add(corners, np.arange(1200).reshape(400, 3), (0.5, 0.5, 0.5), Tag.OTHER, Material.PLAIN)
+    scene = HandScene(out.build(10.0))
+    unit = rig(standing_car(0.7), SEMANTIC | {"upper_fov": 60.0, "lower_fov": -70.0, "roll": 10.0}, scene=scene)
+    data = unit.measure()["s0"].data
+    elevation = np.radians(np.linspace(60.0, -70.0, 8))[:, None]
+    azimuth = np.radians(-180.0 + 4.0 * np.arange(90))[None, :]
+    level = np.cos(elevation)
+    ray = np.stack(np.broadcast_arrays(level * np.cos(azimuth), level * np.sin(azimuth), np.sin(elevation)), axis=-1)
+    pose = unit._mounts[0].pose
+    expected = first_hits(scene, pose[0], ray.reshape(-1, 3) @ pose[1:]).reshape(8, 90)
+    expected[expected > 100.0] = np.inf
+    assert data.counts.tolist() == np.isfinite(expected).sum(axis=1).tolist()
+    own = np.sqrt(data.points["x"] ** 2 + data.points["y"] ** 2 + data.points["z"] ** 2)
+    assert own == pytest.approx(expected[np.isfinite(expected)], rel=1e-4)
+    assert np.isfinite(expected).mean() > 0.05
 
 
 @pytest.mark.parametrize("scene_of", ["crossroads", "smoke"])

@@ -16,7 +16,7 @@ import numpy as np
 
 from simulator.kernel import kernel
 
-NEAR = 0.01  # m, the shortest distance from the sensor's z axis
+NEAR = 1e-4  # m, the shortest distance from the sensor's z axis
 _TURN = 2.0 * math.pi
 _SLACK = 1e-7  # rad added to a triangle's azimuths, for rounding
 
