@@ -46,4 +46,4 @@ class EvaluationError(RouteGymError):
 
 
 class SensorError(RouteGymError):
-    """Raised when a sensor is asked for what it cannot give: resolution, field of view, pose, output."""
+    """Raised when a sensor is unknown, wrongly configured, or asked for what it cannot give."""
