@@ -12,12 +12,16 @@ import numpy as np
 import pytest
 from camera_world import busy_world, empty_world, lane_place, put, scene, town
 
+from scenarios.weather import WEATHER_FIELDS, Weather, is_night
 from simulator.errors import SensorError
+from simulator.scenery.surfaces import KERB_HEIGHT
 from simulator.scenery.tags import Tag
 from simulator.sensors.camera import OUTPUTS, Camera
 from simulator.sensors.camera_encode import decode_depth
 from simulator.sensors.camera_geometry import Pose, focal_length, mounted, pose_matrix, project, rotation
 from simulator.sensors.scene import Scene
+from simulator.sensors.scene_weather import Field, is_dark
+from simulator.state import MAX_ACTORS
 
 ROOT = Path(__file__).resolve().parent.parent
 BLUE, GREEN, RED, ALPHA = range(4)
@@ -312,6 +316,58 @@ def test_fog_hides_what_is_far() -> None:
         return float(image[(depth > 100.0) & (depth < 900.0)].std(axis=0).mean())
 
     assert contrast(100.0) < 0.35 * contrast(0.0)
+
+
+def test_weather_is_read_in_carlas_order_and_dark_is_what_the_leaderboard_calls_night() -> None:
+    order = [name.replace("_", "") for name in WEATHER_FIELDS]
+    assert len(order) == len(Field)
+    for field in Field:
+        assert field.name.replace("_", "").lower() in order[field], (field, order[field])
+    draws = np.random.default_rng(0)
+    for _ in range(300):
+        values = draws.uniform(0.0, 100.0, len(Field))
+        values[Field.SUN_ALTITUDE] = draws.uniform(-90.0, 180.0)
+        assert is_dark(values) == is_night(Weather(*values.tolist()))
+
+
+# ---- actors in the scene  -----------------------------------------------------------------------------------------
+
+
+def test_a_full_record_fits_whatever_its_models() -> None:
+    world = empty_world()
+    for _ in range(MAX_ACTORS):
+        x, y, z, yaw = lane_place(town(), np.random.default_rng(1))
+        put(world, "vehicle.nissan.patrol_2021", x, y, z, yaw)
+    where = scene()
+    where.place(world)
+    assert where.num_actors == MAX_ACTORS
+
+
+def test_hidden_actors_and_the_one_that_is_left_out_are_not_in_the_scene() -> None:
+    world = busy_world(town(), 4, vehicles=3, walkers=2)
+    world["hidden"][1] = 1
+    where = scene()
+    where.place(world, skip_slot=0)
+    assert where.actor_slot[: where.num_actors].tolist() == [2, 3, 4]
+
+
+def test_walkers_stand_on_the_kerb_and_step_as_they_walk() -> None:
+    world = empty_world()
+    x, y, z, _ = lane_place(town(), np.random.default_rng(5), 5)
+    put(world, "walker.pedestrian.0003", x, y, z, speed=1.4)
+    where = scene()
+
+    def lowest_and_stride() -> tuple[float, float]:
+        where.place(world)
+        points = where.vertex[where.actor_vertex[0, 0] : where.actor_vertex[0, 1]]
+        return float(points[:, 2].min()) - z, float(np.ptp(points[:, 0]))
+
+    world["travelled"][0] = 0.0
+    low, together = lowest_and_stride()
+    world["travelled"][0] = 0.375  # half a step
+    _, apart = lowest_and_stride()
+    assert low == pytest.approx(KERB_HEIGHT, abs=0.02)
+    assert apart > together + 0.3
 
 
 # ---- bad input -------------------------------------------------------------------------------------------------------

@@ -35,7 +35,6 @@ from simulator.state import MAX_ACTORS
 FAR = 1000.0  # metres: the depth camera's range, and how far one sees
 
 _DETAIL_METRES, _DETAIL_FOCAL = 36.0, 0.11  # metres, and metres per pixel of focal length, of full detail
-_ROOM = 48  # actors with the largest model that fit; more actors fit when they are smaller
 
 
 class View(NamedTuple):
@@ -87,8 +86,8 @@ class Scene:
         models = load_models()
         self._models = bundle(models)
         mesh = town.mesh
-        most_vertices = int(np.diff(models.first_vertex).max()) * _ROOM
-        most_triangles = int(np.diff(models.first_triangle).max()) * _ROOM
+        most_vertices = int(np.diff(models.first_vertex).max()) * MAX_ACTORS
+        most_triangles = int(np.diff(models.first_triangle).max()) * MAX_ACTORS
         self.num_static = self.num_triangles = len(mesh.triangle)
         self._static_vertices = len(mesh.vertex)
         v, t = self._static_vertices + most_vertices, self.num_static + most_triangles
