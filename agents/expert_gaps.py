@@ -36,6 +36,7 @@ RUN_UP = 9.0  # m
 GATE_BRAKE = 3.5  # m/s2 to halt there, at most
 LAZY_ACCELERATION = 0.6  # m/s2 with which a gap must still do for the ego not to wait at its run-up
 LAZY_BRAKE = 3.0  # m/s2 for that wait
+LATE_FROM = 15.0  # m before the junction, where a late turn is decided on at the earliest
 LATE_SHARE = 0.27  # of the way through the junction at which a late turn is farthest out
 TURNS_LEFT = -0.8  # rad of heading over a junction
 
@@ -89,7 +90,7 @@ def late_turn(w, e, net, routes, sheet, aside):  # type: ignore[no-untyped-def]
         return False
     enter = routes.crossing_enter[k]
     leave = routes.crossing_exit[k]
-    if enter <= 0.0 or w.path_s > enter + 2.0 or leave - enter < 18.0:
+    if enter <= 0.0 or w.path_s < enter - LATE_FROM or w.path_s > enter + 2.0 or leave - enter < 18.0:
         return False
     r = w.route
     first = routes.path_first[r]
