@@ -24,7 +24,6 @@ from scenarios.route import Location, Route, ScenarioSpec, TriggerPoint, Weather
 from scenarios.route_file import write_routes
 from scenarios.suite_recipes import RECIPES, Draft, Recipe
 from scenarios.suite_recipes_more import ALL_RECIPES
-from scenarios.tracks import Stretch
 from scenarios.weather import WEATHER_CASES
 from simulator.errors import RouteError, ScenarioError
 from simulator.roads.matching import match_route
@@ -34,7 +33,6 @@ from simulator.roads.planner import trace_routes
 from simulator.roads.towns import load_named_town
 
 SUITES_FOLDER = Path(__file__).parent / "suites"
-POSITION_PITCH = 2.0  # metres between positions, as in the official files
 APART = 20.0  # metres between the triggers of two routes of one type, at least
 BATCH = 8  # candidates that are traced together
 
@@ -177,23 +175,24 @@ def _route(town: str, kind: str, draft: Draft, route_id: str, case: str) -> Rout
         route_id=route_id,
     )
     weathers = tuple(WeatherKeyframe(percent, WEATHER_CASES[case]) for percent in (0.0, 100.0))
-    return Route(route_id, town, _positions(draft.trigger, draft.stretches), (spec,), weathers)
+    return Route(route_id, town, _positions(draft), (spec,), weathers)
 
 
-def _positions(like: LanePoint, stretches: Sequence[Stretch]) -> tuple[Location, ...]:
-    """Positions every 2 m along stretches of lanes, but none in junctions, where lanes overlap; and one at the end."""
+def _positions(draft: Draft) -> tuple[Location, ...]:
+    """Evenly spaced positions along stretches of lanes, but none in junctions, where lanes overlap; one at the end."""
+    net = draft.trigger.net
     found: list[Location] = []
     due = 0.0
-    for lane, s_from, s_to in stretches:
+    for lane, s_from, s_to in draft.stretches:
         s = s_from + due
         while s <= s_to:
-            if like.net.lane_junction[lane] < 0:
-                found.append(Location(*_rounded(LanePoint(like.net, lane, s).place[:3])))
-            s += POSITION_PITCH
+            if net.lane_junction[lane] < 0:
+                found.append(Location(*_rounded(LanePoint(net, lane, s).place[:3])))
+            s += draft.pitch
         due = s - s_to
-    if due < POSITION_PITCH - 0.5:
-        lane, _, s_to = stretches[-1]
-        found.append(Location(*_rounded(LanePoint(like.net, lane, s_to).place[:3])))
+    if due < draft.pitch - 0.5:
+        lane, _, s_to = draft.stretches[-1]
+        found.append(Location(*_rounded(LanePoint(net, lane, s_to).place[:3])))
     return tuple(found)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -45,10 +46,11 @@ from scenarios.suite_recipes import (
     whole,
 )
 from scenarios.tracks import ahead_stretches
-from simulator.roads.network import LaneType, RoadArrays
+from simulator.roads.network import LANE_CHANGE_LEFT, LANE_CHANGE_RIGHT, LaneType, RoadArrays
 
 _BEND = 20.0  # degrees over 90 m of road, in which boxes swing out and invaders cannot be missed
 _SHARP = 50.0  # degrees from which a bend in a junction is a turn
+_MERGE_ANGLE = 0.6  # rad up to which two roads come together as on a motorway
 
 
 # Along a road
@@ -247,22 +249,43 @@ def _interurban(side: str) -> Callable[[LanePoint, LanePoint, Draws], Parameters
     return parameters
 
 
-def _lane_beside_through(lane: LanePoint) -> bool:
-    """A lane on the right, and both go straight on through the junction."""
-    net, entry = lane.net, entry_of(lane)
-    right, leaving = entry.to_the("right"), straightest(net, lane.lane)
-    if right is None or not is_driving(right) or leaving < 0 or abs(turn_of(lane)) > 20.0:
-        return False
-    inside = straightest(net, right.lane)
-    beyond = LanePoint(net, leaving, 0.0).to_the("right")
-    return beyond is not None and inside >= 0 and straightest(net, inside) == beyond.lane
+def _movements_again(net: RoadArrays) -> Iterator[LanePoint]:
+    """Each movement several times: few places merge, but a route can begin nearer to them or further away."""
+    for _ in range(4):
+        yield from movements(net)
+
+
+def _merging_entry(lane: LanePoint) -> LanePoint | None:
+    """The end of another road's lane that joins, on the right, the road on which the ego goes straight on."""
+    net, own_road = lane.net, lane.net.lane_road[entry_of(lane).lane]
+    leaving = straightest(net, lane.lane)
+    if leaving < 0 or abs(turn_of(lane)) > 20.0 or not rolls_through(lane):
+        return None
+    beside = LanePoint(net, leaving, 0.0).to_the("right")
+    for other in junction_entries(net, int(net.lane_junction[lane.lane])):
+        end = LanePoint(net, other, float(net.lane_length[other]))
+        if beside is None or net.lane_road[other] == own_road or end.way_from_junction() < 60.0:
+            continue
+        if any(straightest(net, inside) == beside.lane for inside in lanes_after(net, other)):
+            if abs(angle_between(lane.place.yaw, end.place.yaw)) < _MERGE_ANGLE:
+                return end
+    return None
+
+
+def rolls_through(lane: LanePoint) -> bool:
+    """Neither light nor stop sign makes those halt who enter by this junction lane."""
+    return not is_signalled(lane) and int(lane.net.lane_stop_sign[entry_of(lane).lane]) < 0
+
+
+def _is_merged_into(lane: LanePoint) -> bool:
+    return _merging_entry(lane) is not None
 
 
 def _cutting_in(lane: LanePoint, leaving: LanePoint, draws: Draws) -> Parameters:
-    right = entry_of(lane).to_the("right")
-    assert right is not None  # the recipe has found it
+    entry = _merging_entry(lane)
+    assert entry is not None  # the recipe has found it
     return {
-        "other_actor_location": location(right.walk_back(float(whole(draws, 40, 45)))),
+        "other_actor_location": location(entry.walk_back(float(whole(draws, 45, 55)))),
         "end_location": location(leaving.ahead(30.0)),
     }
 
@@ -323,6 +346,39 @@ def _turns_off(lane: LanePoint) -> bool:
 _TURN_OFF = through(_turns_off, 55.0, (40.0, 50.0), _exit_flow)
 
 
+# Metres of road in each lane, and between positions, as in the official files (route 17563: 5 m, changes at 36 and 82)
+_IN_EACH_LANE = ((34.0, 40.0), (44.0, 47.0), (33.0, 36.0))
+_CHANGE_PITCH = 5.0
+_CHANGE_ROOM = 15.0  # metres to either side of a change in which the markings allow it
+
+
+def _changing_lanes(start: LanePoint, draws: Draws) -> Draft | None:
+    """To the left twice where there are three lanes, else to the left and back; the route begins with its trigger."""
+    ways = [float(draws.uniform(*way)) for way in _IN_EACH_LANE]
+    if start.way_to_junction() < sum(ways) + 5.0 or is_driving(start.to_the("right")):
+        return None
+    here, stretches = start, []
+    for k, way in enumerate(ways):
+        stretches += ahead_stretches(here, way)
+        change = here.ahead(way)
+        if k < len(ways) - 1:
+            side = "left" if k == 0 or is_driving(change.to_the("left")) else "right"
+            beside = change.to_the(side)
+            if beside is None or not is_driving(beside) or not _may_change(change, side):
+                return None
+            here = beside
+    return Draft(tuple(stretches), start, {}, pitch=_CHANGE_PITCH)
+
+
+def _may_change(point: LanePoint, side: str) -> bool:
+    """The markings allow a change to a side, here and on either side of here."""
+    bit = LANE_CHANGE_LEFT if side == "left" else LANE_CHANGE_RIGHT
+    return all(
+        p.junction < 0 and is_driving(p.to_the(side)) and p.lane_change & bit
+        for p in (point.back(_CHANGE_ROOM), point, point.ahead(_CHANGE_ROOM))
+    )
+
+
 def _parked(start: LanePoint, draws: Draws) -> Draft | None:
     """The route begins beside a parking lane, and the trigger is its beginning."""
     places = [start.ahead(m) for m in (0.0, 15.0)] + [start.back(m) for m in (8.0, 15.0)]
@@ -362,7 +418,7 @@ MORE_RECIPES: Mapping[str, Recipe] = {
         _left_without_light, 55.0, (30.0, 40.0), _into_fast_stream, _stream_before_ego
     ),
     "T_Junction": through(_at_t_junction, 25.0, (30.0, 40.0)),
-    "SequentialLaneChange": along(can_pass_on_left, 100.0, (115.0, 125.0)),
+    "SequentialLaneChange": Recipe(lane_starts, _changing_lanes, road_key, detour=8.0),
     "VanillaNonSignalizedTurn": through(_turns_without_light, 25.0, (25.0, 35.0)),
     "VanillaNonSignalizedTurnEncounterStopsign": through(_turns_behind_stop_sign, 25.0, (25.0, 35.0)),
     "VanillaSignalizedTurnEncounterGreenLight": through(_turns_with_light, 25.0, (25.0, 35.0)),
@@ -371,7 +427,7 @@ MORE_RECIPES: Mapping[str, Recipe] = {
     "MergerIntoSlowTraffic": through(enters_flow, 25.0, (34.0, 40.0), _slow_flow),
     "MergerIntoSlowTrafficV2": through(enters_flow, 25.0, (34.0, 40.0), _slow_flow),
     "HighwayExit": Recipe(movements, _leave_by_right_lane, movement_key, detour=8.0),
-    "HighwayCutIn": through(_lane_beside_through, 45.0, (70.0, 80.0), _cutting_in),
+    "HighwayCutIn": replace(through(_is_merged_into, (35.0, 95.0), (60.0, 70.0), _cutting_in), starts=_movements_again),
     "InterurbanActorFlow": through(
         _leaves_interurban, 45.0, (34.0, 40.0), _interurban("opposite"), _stream_meets_ego
     ),
