@@ -63,6 +63,19 @@ def stream_is_there_first(net: RoadArrays, geometry: RouteGeometry, script: Scri
     return bool(triggered + track_s / flow.speed < met)
 
 
+def stream_meets_ego(net: RoadArrays, geometry: RouteGeometry, script: Script) -> bool:
+    """The stream comes from at least 20 m before the junction, and within 1 m of the ego's path."""
+    flow = script.flows[0]
+    count = int(geometry.path_end / geometry.path_step) + 1
+    dx, dy = geometry.path_x[:count, None] - flow.track.x, geometry.path_y[:count, None] - flow.track.y
+    return float(np.min(np.hypot(dx, dy))) < 1.0 and (not flow.initial or flow.junction_from > 20.0)
+
+
+def stream_before_ego(net: RoadArrays, geometry: RouteGeometry, script: Script) -> bool:
+    """`stream_meets_ego` and `stream_is_there_first`."""
+    return stream_meets_ego(net, geometry, script) and stream_is_there_first(net, geometry, script)
+
+
 def _along(geometry: RouteGeometry) -> np.ndarray:
     return np.arange(len(geometry.path_x)) * geometry.path_step
 

@@ -23,7 +23,7 @@ from scenarios.lane_points import LanePoint
 from scenarios.route import Location, Route, ScenarioSpec, TriggerPoint, WeatherKeyframe
 from scenarios.route_file import write_routes
 from scenarios.suite_recipes import RECIPES, Draft, Recipe
-from scenarios.suite_recipes_more import ALL_RECIPES
+from scenarios.suite_recipes_more import ALL_RECIPES, BENCH2DRIVE_RECIPES
 from scenarios.weather import WEATHER_CASES
 from simulator.errors import RouteError, ScenarioError
 from simulator.roads.matching import match_route
@@ -51,7 +51,7 @@ class Suite:
 SUITES: Mapping[str, Suite] = {
     "smoke": Suite("MiniTown", per_type=1, first_id=101, seed=1),
     "minitown60": Suite("MiniTown", per_type=5, first_id=1001, seed=2),
-    "minitown220": Suite("MiniTown", per_type=5, first_id=2001, seed=3, types=tuple(ALL_RECIPES)),
+    "minitown220": Suite("MiniTown", per_type=5, first_id=2001, seed=3, types=tuple(BENCH2DRIVE_RECIPES)),
 }
 
 
