@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import sys
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +37,7 @@ from simulator.roads.towns import load_named_town
 SUITES_FOLDER = Path(__file__).parent / "suites"
 APART = 20.0  # metres between the triggers of two routes of one type, at least
 BATCH = 8  # candidates that are traced together
+MOST_CANDIDATES = 240  # that are looked at for one type
 
 
 @dataclass(frozen=True)
@@ -70,15 +73,52 @@ def make_suite(
     Raises:
         ScenarioError: when a type has no recipe, or the town no room for so many routes of it.
     """
+    made = lay_suite(network, types, per_type, seed=seed, first_id=first_id, limit=None)
+    for kind, reason in made.left_out.items():
+        raise ScenarioError(f"{network.town}: {kind}: {reason}")
+    return made.routes
+
+
+@dataclass(frozen=True)
+class LaidSuite:
+    """Routes that a town has room for, and what it lacks."""
+
+    routes: list[Route]
+    left_out: dict[str, str]  # scenario type -> why there are fewer routes of it than wanted
+
+
+def lay_suite(
+    network: RoadNetwork,
+    types: Sequence[str],
+    per_type: int,
+    *,
+    seed: int = 0,
+    first_id: int = 1,
+    limit: int | None = MOST_CANDIDATES,
+    progress: Callable[[str, int], None] = lambda kind, count: None,
+) -> LaidSuite:
+    """As `make_suite`, but a type for which the town has little or no room gets as many routes as there are.
+
+    Args:
+        limit: candidates that are looked at for one type; None: all of them.
+        progress: is told each type and how many routes it has got.
+
+    Raises:
+        ScenarioError: when a type has no recipe.
+    """
     weather = _shuffled(list(WEATHER_CASES), _draws(seed, "weather"))
-    routes: list[Route] = []
+    made = LaidSuite([], {})
     for kind in types:
         if kind not in ALL_RECIPES:
             raise ScenarioError(f"no recipe for scenario type '{kind}'; there are: {', '.join(ALL_RECIPES)}")
-        for draft in _chosen(network, kind, ALL_RECIPES[kind], per_type, seed):
-            case = weather[len(routes) % len(weather)]
-            routes.append(_route(network.town, kind, draft, str(first_id + len(routes)), case))
-    return routes
+        drafts, looked_at = _chosen(network, kind, ALL_RECIPES[kind], per_type, seed, limit)
+        for draft in drafts:
+            case = weather[len(made.routes) % len(weather)]
+            made.routes.append(_route(network.town, kind, draft, str(first_id + len(made.routes)), case))
+        progress(kind, len(drafts))
+        if len(drafts) < per_type:
+            made.left_out[kind] = f"room for {len(drafts)} routes, not for {per_type}: {_told(looked_at)}"
+    return made
 
 
 def write_suite(name: str, folder: Path = SUITES_FOLDER) -> Path:
@@ -99,35 +139,56 @@ def write_suite(name: str, folder: Path = SUITES_FOLDER) -> Path:
 # Choosing places
 
 
-def _chosen(network: RoadNetwork, kind: str, recipe: Recipe, count: int, seed: int) -> list[Draft]:
-    """The first `count` candidates on which the scenario can be placed."""
+def _chosen(
+    network: RoadNetwork, kind: str, recipe: Recipe, count: int, seed: int, limit: int | None
+) -> tuple[list[Draft], Counter[str]]:
+    """The first `count` candidates on which the scenario can be placed, and what became of all that were looked at."""
     kept: list[Draft] = []
-    candidates = _candidates(network, kind, recipe, seed)
+    fates: Counter[str] = Counter()
+    candidates = islice(_candidates(network, kind, recipe, seed), limit)
     while len(kept) < count:
-        drafts = [draft for draft, _ in zip(candidates, range(BATCH), strict=False)]
+        drafts = list(islice(candidates, BATCH))
         if not drafts:
-            raise ScenarioError(f"{network.town} has room for {len(kept)} routes of type {kind}, not for {count}")
+            break
         routes = [_route(network.town, kind, draft, str(i + 1), "0") for i, draft in enumerate(drafts)]
         for draft, route, geometry in zip(drafts, routes, lay_routes(network, routes), strict=True):
-            if len(kept) == count or geometry is None or _is_near(draft, kept):
-                continue
-            if _fits(network, recipe, draft, route, geometry):
+            if len(kept) == count:
+                break
+            fate = "cannot be traced"
+            if _is_near(draft, kept):
+                fate = "are too near to one that is taken"
+            elif geometry is not None:
+                fate = _misfit(network, recipe, draft, route, geometry)
+            if fate == "":
                 kept.append(draft)
-    return kept
+            else:
+                fates[fate] += 1
+    return kept, fates
+
+
+def _told(fates: Counter[str]) -> str:
+    """What became of candidates, most frequent first."""
+    if not fates:
+        return "there are no other such places"
+    return "of the other places " + ", ".join(f"{number} {fate}" for fate, number in fates.most_common(3))
 
 
 def _is_near(draft: Draft, others: Sequence[Draft]) -> bool:
     return any(draft.trigger.place.distance(other.trigger.place) < APART for other in others)
 
 
-def _fits(network: RoadNetwork, recipe: Recipe, draft: Draft, route: Route, geometry: RouteGeometry) -> bool:
-    """Trace and path follow the lanes without a detour, the scenario is placed without a remark, the check holds."""
+def _misfit(network: RoadNetwork, recipe: Recipe, draft: Draft, route: Route, geometry: RouteGeometry) -> str:
+    """What is wrong with a laid route; empty where trace and path follow the lanes and the scenario is placed."""
     meant = sum(s_to - s_from for _, s_from, s_to in draft.stretches)
-    compiled = compile_scripts(network, route, geometry)
     lengths = geometry.path_end, float(geometry.trace_distance[-1])
-    if any(abs(length - meant) > recipe.detour for length in lengths) or compiled.notes:
-        return False
-    return recipe.check(network.arrays, geometry, compiled.scenarios[0].script)
+    if any(abs(length - meant) > recipe.detour for length in lengths):
+        return "take a detour"
+    compiled = compile_scripts(network, route, geometry)
+    if compiled.notes:
+        return "have no room for the scenario (" + compiled.notes[0].partition("): ")[2] + ")"
+    if not recipe.check(network.arrays, geometry, compiled.scenarios[0].script):
+        return "let a driver through who does not look"
+    return ""
 
 
 def _candidates(network: RoadNetwork, kind: str, recipe: Recipe, seed: int) -> Iterator[Draft]:

@@ -260,5 +260,6 @@ BENCH2DRIVE_RECIPES: Mapping[str, Recipe] = {**RECIPES, **MORE_RECIPES}
 
 ALL_RECIPES: Mapping[str, Recipe] = {
     **BENCH2DRIVE_RECIPES,
+    "EnterActorFlowV2": RECIPES["EnterActorFlow"],
     "PriorityAtJunction": through(is_signalled, 40.0, (25.0, 40.0)),
 }
