@@ -117,7 +117,7 @@ def lay_suite(
             made.routes.append(_route(network.town, kind, draft, str(first_id + len(made.routes)), case))
         progress(kind, len(drafts))
         if len(drafts) < per_type:
-            made.left_out[kind] = f"room for {len(drafts)} routes, not for {per_type}: {_told(looked_at)}"
+            made.left_out[kind] = f"room for {len(drafts)} routes, not for {per_type}: {_told(looked_at, len(drafts))}"
     return made
 
 
@@ -166,10 +166,10 @@ def _chosen(
     return kept, fates
 
 
-def _told(fates: Counter[str]) -> str:
+def _told(fates: Counter[str], kept: int) -> str:
     """What became of candidates, most frequent first."""
     if not fates:
-        return "there are no other such places"
+        return "there are no other places of this kind" if kept else "no road or junction has what it needs"
     return "of the other places " + ", ".join(f"{number} {fate}" for fate, number in fates.most_common(3))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from scenarios.parameters import SIDE, Point, metres
+from scenarios.parameters import SIDE, Point, Unused, metres
 from scenarios.parts import KMH, in_parking_lane, joining_track
 from scenarios.placement import NotPlaced, Site
 from scenarios.registry import scenario_type
@@ -113,8 +113,8 @@ def static_cut_in(at: Site, distance: float, direction: str) -> Script:
     )
 
 
-@scenario_type("HighwayCutIn", other_actor_location=Point(), end_location=Point())
-def highway_cut_in(at: Site, other_actor_location: Location, end_location: Location) -> Script:
+@scenario_type("HighwayCutIn", other_actor_location=Point(), end_location=Unused())
+def highway_cut_in(at: Site, other_actor_location: Location, end_location: None) -> Script:
     """A car enters the road through the junction ahead at the same time as the ego, and cuts in from the right.
 
     It drives so as to be 10 m beyond its junction exit when the ego is at its own, changes to the lane on its left

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scenarios.director_state import MAX_FLOWS, MAX_STRANDS
 from scenarios.geometry import junction_entries, junction_exits
 from scenarios.lane_points import LanePoint, lane_point_at
-from scenarios.parameters import SIDE, Interval, Parameter, Point, metres_per_second
+from scenarios.parameters import SIDE, Interval, Parameter, Point, Unused, metres_per_second
 from scenarios.parts import BICYCLE, hold_lights
 from scenarios.placement import NotPlaced, Site
 from scenarios.registry import scenario_type
@@ -191,9 +191,9 @@ def interurban_advanced_actor_flow(
     )
 
 
-@scenario_type("CrossingBicycleFlow", **_FLOW)
+@scenario_type("CrossingBicycleFlow", **{**_FLOW, "end_actor_flow": Unused()})
 def crossing_bicycle_flow(
-    at: Site, start_actor_flow: Location, end_actor_flow: Location, flow_speed: float, source_dist_interval: Between
+    at: Site, start_actor_flow: Location, end_actor_flow: None, flow_speed: float, source_dist_interval: Between
 ) -> Script:
     """The ego must turn across a stream of bicycles.
 
