@@ -16,6 +16,7 @@ from evaluation.options import (
     EXIT_OK,
     Options,
     ReportOptions,
+    RoutesOptions,
     RunOptions,
     ShowOptions,
     parse_options,
@@ -64,6 +65,10 @@ def _carry_out(options: Options, command: str, driver: str | None) -> int:
         from evaluation import show_command
 
         return show_command.show(options)
+    if isinstance(options, RoutesOptions):
+        from evaluation import routes_command
+
+        return routes_command.routes(options)
     from evaluation import listing
 
     listing.show(options)

@@ -38,6 +38,7 @@ SHORTEST_ARM = 45.0
 _TURN = math.radians(35)  # a gap that bends more is a turn at a crossing
 _LEAST_SETBACK = 12.0  # metres from a crossing's middle to the mouth of an added arm
 _CLEAR_OF_CURB = 7.0  # metres between the edge of a crossing road and the mouth of an added arm
+LONGEST = 2000.0  # metres of a route
 _FARTHEST_SHIFT = 16.0  # metres that an arm may lie beside the crossing's axis to pass through a flow point
 
 
@@ -62,13 +63,19 @@ def build_corridor(
         Text that `carla.Map` reads. The route lies on connected driving lanes, at most 0.2 m beside their middle.
 
     Raises:
-        MapError: when the positions do not make a line.
+        MapError: when the positions do not make a line, or one that is longer than a corridor can be.
     """
     positions = np.asarray(positions, dtype=np.float64)
     if positions.ndim != 2 or positions.shape[1] != 3 or not np.isfinite(positions).all():
         raise MapError(f"corridor {name}: positions must be finite numbers of shape [N, 3], not {positions.shape}")
     if len(positions) < 2 or np.ptp(positions[:, :2], axis=0).max() < 1.0:
         raise MapError(f"corridor {name}: the {len(positions)} positions do not make a line of at least 1 m")
+    length = float(np.sum(np.hypot(*np.diff(positions[:, :2], axis=0).T)))
+    if length > LONGEST:
+        raise MapError(
+            f"corridor {name}: the route is {length / 1000:.1f} km long, and corridors are for routes up to "
+            f"{LONGEST / 1000:g} km, such as those of Bench2Drive; it needs the map of its town"
+        )
     if trigger is not None:
         positions = with_trigger(positions, trigger)
     flows = {key: np.array([x, -y, z]) for key, (x, y, z) in (flow_points or {}).items()}
