@@ -1,6 +1,6 @@
 """How the embedded town compares with CARLA: our expert's routes beside those of an expert that drove in CARLA.
 
-    python run_eval.py --routes bench2drive220.xml --maps "$ROUTEGYM_DATA/towns" --missing-maps corridor --out results/b2d
+    python run_eval.py --routes bench2drive220.xml --maps MAPS --missing-maps corridor --out results/b2d
     python benchmarks/fidelity.py results/b2d "$ROUTEGYM_DATA/results/pdm_lite_b2d_traj/merged.json"
 
 Route by route: official length, game time, speed against the surrounding traffic (mean of the min-speed percentages),
@@ -115,7 +115,8 @@ def main() -> None:
         print(f"\n### {name[0].upper()}{name[1:]}\n\n{_HEAD}")
         for kind, of_kind in grouped(group, lambda p: scenario_type_of(p.ours.scenario_name)).items():
             print(row(kind, of_kind))
-    print("\n### Far apart\n\n| route | type | map | time, s | in CARLA | status | in CARLA |\n|---|---|---|---|---|---|---|")
+    print("\n### Far apart\n\n| route | type | map | time, s | in CARLA | status | in CARLA |")
+    print("|---|---|---|---|---|---|---|")
     for p in sorted(pairs, key=lambda p: -abs(np.log(p.time_ratio))):
         if not 1.0 / FAR_APART < p.time_ratio < FAR_APART:
             place = "corridor" if p.ours.synthetic else p.ours.town

@@ -1,10 +1,10 @@
-"""Picks the routes of the suite `hard`: those of minitown220 that a careless driver never passes and the expert barely does.
+"""Picks the suite `hard`: routes of minitown220 that a careless driver never passes, and the expert barely does.
 
-    python -m benchmarks.pick_hard          # prints the ids for scenarios/suite_picks.py
+    python -m benchmarks.pick_hard          # prints the lines of scenarios/suite_picks.py
 
 Every route is driven by `route-follower` and by the expert, once a seed. A route qualifies when the careless driver fails
-it with every seed and the expert completes it with one at least. The hardest come first: fewest successes of the expert, then its
-smallest margin, the shortest distance to anybody's box while it drives. At most two routes a scenario type.
+it with every seed and the expert passes it with one at least. The hardest come first: fewest successes of the expert,
+then its smallest margin, the shortest distance to anybody's box while it drives. At most two routes a scenario type.
 """
 
 from __future__ import annotations
@@ -89,7 +89,8 @@ def main() -> None:
             per_type[kind] += 1
     for b in sorted(picked):
         route = routes.routes[b].route
-        print(f"    \"{route.id}\",  # {route.scenario_type}: {rates[b]:.0%} of the drives, {margins[b]:.2f} m")
+        drives = f"{rates[b]:.0%} of the drives, {margins[b]:.2f} m"
+        print(f"    \"{route.id}\",  # {route.scenario_type}: {drives}")
 
 
 if __name__ == "__main__":
