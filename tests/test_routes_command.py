@@ -112,7 +112,7 @@ def test_every_scenario_is_placed_adapted_or_impossible_with_a_reason(
         capsys,
         good,
         changed(good, "902", parameters=odd),
-        changed(good, "903", type="ParkingExit", parameters={}),
+        changed(good, "903", type="PriorityAtJunction", parameters={}),
         changed(good, "904", type="ParkedObstacel"),
         changed(good, "905", type="EnterActorFlow", parameters={}),
     )
@@ -123,7 +123,7 @@ def test_every_scenario_is_placed_adapted_or_impossible_with_a_reason(
     assert notes[0] == ""
     assert "unknown parameter 'spede' has no effect; did you mean 'speed'?" in notes[1]
     assert "distance 4000 is outside 0 to 1000 m; taken as 1000" in notes[1]
-    assert "parking lane" in notes[2]
+    assert "the route crosses no junction after the trigger" in notes[2]
     assert "ParkedObstacle" in notes[3]
     assert "scenario 'ParkedObstacle_1'" in notes[4]
     assert "start_actor_flow" in notes[4]
@@ -137,7 +137,7 @@ def test_one_route_off_the_road_keeps_no_other_from_being_checked(
     code, told = checked(tmp_path, capsys, off, good)
     assert code == 3
     assert told[0]["length"] is None
-    assert "position 0 at (9000.0, 9000.0, 0.0) is more than 5 m off every driving lane" in told[0]["problem"]
+    assert "route 906 on MiniTown: position 0 at (9000.0, 9000.0, 0.0)" in told[0]["problem"]
     assert told[0]["scenarios"][0]["state"] == "not placed"
     assert told[1]["problem"] == ""
     assert told[1]["scenarios"][0]["state"] == "placed"

@@ -18,6 +18,7 @@ from tests.type_drives import (
     has_light,
     junction_ahead,
     lights,
+    many,
 )
 
 # Of the smoke suite

@@ -13,7 +13,6 @@ from scenarios.registry import scenario_types
 from scenarios.suite_recipes_more import ALL_RECIPES
 from scenarios.vocabulary import Raise
 from simulator.blueprints import HALF_SIZE
-from simulator.roads.network import LaneType
 from simulator.roads.planner import RoadOption
 from simulator.state import EGO, HAZARD, SPECIAL, TICK_SECONDS, Role
 from tests.scenario_drive import Drive
@@ -137,8 +136,10 @@ def test_the_ego_may_pass_against_oncoming_cars_after_5_s(kind: str, before: flo
     assert len(s) >= 1
     assert np.all(np.diff(s) > spacing - 5.0)
     for i in drive.flow_slots():
-        assert drive.beside_path(i)[1] == pytest.approx(-LANE, abs=0.5)
-        assert math.cos(drive.w["yaw"][i] - drive.w["yaw"][EGO]) < -0.9
+        along, right = drive.beside_path(i)
+        assert right == pytest.approx(-LANE, abs=0.5)
+        path_yaw = drive.geometry.path_yaw[int(along / drive.geometry.path_step)]  # the road bends
+        assert math.cos(drive.w["yaw"][i] - path_yaw) < -0.9
         assert drive.w["speed"][i] < flow.speed + 0.5
 
 
@@ -352,7 +353,7 @@ def test_a_car_comes_down_the_ramp_with_the_ego_and_cuts_in(route: int) -> None:
         if drive.slot("car") >= 0 and abs(right) < 0.5:
             speeds.append(float(drive.w["speed"][car]))
     assert len(speeds) > 20  # it has driven in the ego's lane
-    assert np.median(speeds) == pytest.approx(0.8 * 15.0, abs=0.7)
+    assert np.median(speeds) == pytest.approx(0.8 * 15.0, abs=1.0)
     assert drive.w["num_contacts"] == 0
     assert drive.status == Status.DONE
 
@@ -361,7 +362,7 @@ def test_a_car_comes_down_the_ramp_with_the_ego_and_cuts_in(route: int) -> None:
 def test_an_ego_that_does_not_brake_runs_into_the_car_that_cuts_in(route: int) -> None:
     drive = Drive(many("HighwayCutIn", 5), route, traffic=False)
     drive.to_trigger()
-    drive.until(lambda: drive.w["num_contacts"] > 0, 18.0, limit=30.0)
+    drive.until(lambda: drive.w["num_contacts"] > 0, 16.0, limit=30.0)
     assert drive.path_s > exit_s(drive)
 
 
@@ -424,18 +425,14 @@ def test_the_ego_leaves_the_road_across_a_stream() -> None:
 @pytest.mark.parametrize("route", range(5))
 def test_the_route_changes_lanes_twice_and_begins_with_its_trigger(route: int) -> None:
     drive = Drive(many("SequentialLaneChange", 5), route, traffic=False)
-    prepared, net = drive.batch.routes[route], drive.batch.network.arrays
-    assert math.dist(prepared.route.positions[0][:2], drive.spec.trigger_point[:2]) < 0.1
+    prepared, net, path = drive.batch.routes[route], drive.batch.network.arrays, drive.geometry
+    start, second = prepared.route.positions[:2]
+    t = drive.spec.trigger_point
+    assert (t.x, t.y, t.z) == start
+    assert math.dist(start, second) == pytest.approx(5.0, abs=0.2)  # officially as far apart
     assert 112.0 < prepared.length < 128.0
-    options = [int(option) for option, before in zip(prepared.trace.option[1:], prepared.trace.option[:-1], strict=True)
-               if option in CHANGES and before not in CHANGES]  # fmt: skip
-    assert len(options) == 2
-    end = int(drive.geometry.path_end / drive.geometry.path_step)
-    lanes = [int(i) for i, before in zip(drive.geometry.path_lane[1:end], drive.geometry.path_lane[: end - 1],
-                                         strict=True) if i != before]  # fmt: skip
-    beside = [i for i in lanes if drive.geometry.path_lane[0] >= 0 and net.lane_type[i] == LaneType.DRIVING]
-    assert len(beside) >= 2
-    nearest = [int(np.argmin(np.hypot(drive.geometry.path_x - x, drive.geometry.path_y - y)))
-               for x, y, _ in prepared.route.positions]  # fmt: skip
-    assert len({int(net.lane_id[drive.geometry.path_lane[k]]) for k in nearest}) >= 2
-    assert math.hypot(*np.diff(np.array(prepared.route.positions)[:2, :2], axis=0)[0]) == pytest.approx(5.0, abs=0.2)
+    thirds = [path.path_lane[int(s / path.path_step)] for s in (15.0, 60.0, path.path_end - 15.0)]
+    driven = [int(net.lane_id[lane]) for lane in thirds]
+    assert driven[0] != driven[1] != driven[2]  # the path changes over,
+    changes = np.isin(prepared.trace.option, CHANGES)
+    assert np.count_nonzero(changes[1:] & ~changes[:-1]) == 2  # and so does the official trace
