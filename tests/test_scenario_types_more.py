@@ -138,7 +138,7 @@ def test_the_ego_may_pass_against_oncoming_cars_after_5_s(kind: str, before: flo
     for i in drive.flow_slots():
         along, right = drive.beside_path(i)
         assert right == pytest.approx(-LANE, abs=0.5)
-        path_yaw = drive.geometry.path_yaw[int(along / drive.geometry.path_step)]  # the road bends
+        path_yaw = drive.geometry.path_yaw[max(int(along / drive.geometry.path_step), 0)]  # the road bends
         assert math.cos(drive.w["yaw"][i] - path_yaw) < -0.9
         assert drive.w["speed"][i] < flow.speed + 0.5
 
