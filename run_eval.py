@@ -14,10 +14,12 @@ from evaluation.options import (
     EXIT_INPUT,
     EXIT_INTERRUPTED,
     EXIT_OK,
+    DriveOptions,
     Options,
     ReportOptions,
     RunOptions,
     ShowOptions,
+    VideoOptions,
     parse_options,
 )
 from simulator.errors import RouteGymError
@@ -64,6 +66,14 @@ def _carry_out(options: Options, command: str, driver: str | None) -> int:
         from evaluation import show_command
 
         return show_command.show(options)
+    if isinstance(options, VideoOptions):
+        from evaluation import video_command
+
+        return video_command.video(options)
+    if isinstance(options, DriveOptions):
+        from evaluation import drive_command
+
+        return drive_command.drive(options)
     from evaluation import listing
 
     listing.show(options)
