@@ -33,7 +33,7 @@ RATES = (10, 20)  # frames a second
 LARGEST = 3840  # pixels along a side
 HOLD_SECONDS = 1.5  # for which the last frame stands
 
-_OPTIONS = {"libx264": {"preset": "veryfast", "crf": "24", "threads": "1"}}
+_OPTIONS = {"libx264": {"preset": "veryfast", "crf": "26", "threads": "1"}}
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,9 @@ def encode(path: Path, frames: Iterator[np.ndarray], style: VideoStyle) -> int:
         with av.open(str(partial), "w", format="mp4", options={"movflags": "+faststart"}) as container:
             stream = container.add_stream(style.codec, rate=style.fps, options=_OPTIONS.get(style.codec, {}))
             stream.width, stream.height, stream.pix_fmt = style.width, style.height, "yuv420p"
-            stream.time_base = Fraction(1, style.fps)
             for pixels in frames:
                 frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-                frame.pts, frame.time_base = count, stream.time_base
+                frame.pts, frame.time_base = count, Fraction(1, style.fps)
                 container.mux(stream.encode(frame))
                 count += 1
             container.mux(stream.encode(None))
