@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from evaluation.html_report.markup import bar, histogram, number, page, safe, strip, table, whisker
+from evaluation.html_report.markup import bar, breakable, dumbbell, histogram, number, page, safe, strip, table, whisker
 from evaluation.story_words import costs
 from leaderboard_adapters.abilities import SIGNS
 from leaderboard_adapters.infraction_words import label_of
@@ -17,6 +17,7 @@ from leaderboard_adapters.sheet_tables import STATUSES, share_text, subtitle
 
 _MARKS = {"error": "✗", "warning": "!", "note": "·"}
 _MOST_FINDINGS = 14
+_MOST_OPEN = 30  # rows of a table that is shown unasked
 _COSTLY = (*PENALTY_FACTORS, "outside_route_lanes", INCOMPLETE, MISSING)
 
 
@@ -58,7 +59,7 @@ def _run(k: int, sheet: Sheet, pages: Mapping[tuple[int, str], str], videos: fro
     agent = f"{sheet.run.agent}, seed {sheet.run.seed}. " if sheet.run and sheet.run.agent else ""
     parts = [
         f"<h1>{safe(sheet.name)}</h1>",
-        f'<p class="soft">{safe(agent)}{safe(_first_upper(subtitle(sheet)))}.</p>',
+        f'<p class="soft lead">{safe(agent)}{safe(_first_upper(subtitle(sheet)))}.</p>',
         _tiles(sheet),
         _findings(sheet),
         _lost(sheet),
@@ -88,7 +89,8 @@ def _tiles(sheet: Sheet) -> str:
         tiles.append(_blank("Comfort, %", "nothing logged"))
     else:
         tiles.append(
-            _blank("Comfort, %", f"corrected formula {share_text(comfort.corrected)}", share_text(comfort.official))
+            _blank("Comfort, %", f"corrected formula {share_text(comfort.corrected)}", share_text(comfort.official),
+                   comfort.official)
         )
     return f'<div class="tiles">{"".join(tiles)}</div>'
 
@@ -101,8 +103,10 @@ def _tile(label: str, interval: Interval, digits: int, *, top: float = 100.0, fi
     )
 
 
-def _blank(label: str, below: str, value: str = "–") -> str:
-    return f'<div class="tile"><span>{label}</span><b>{value}</b><span>{safe(below)}</span></div>'
+def _blank(label: str, below: str, value: str = "–", share: float | None = None) -> str:
+    """A tile without an interval; `share` 0..1 stands on the line."""
+    line = "" if share is None else whisker(100 * share, 100 * share, 100 * share, 0.0, 100.0)
+    return f'<div class="tile"><span>{label}</span><b>{value}</b>{line}<span>{safe(below)}</span></div>'
 
 
 def _findings(sheet: Sheet) -> str:
@@ -187,7 +191,7 @@ def _scenarios(sheet: Sheet) -> str:
         worst = f"{label_of(row.worst_infraction)} ({row.worst_routes})" if row.worst_infraction else ""
         rows.append(
             (
-                safe(row.scenario_type or "(none)"),
+                breakable(row.scenario_type or "(none)"),
                 f"@{row.driving_score:.4f}@{strip(by_type[row.scenario_type], row.driving_score)}",
                 f"{row.driving_score:.1f}",
                 f"{row.success_rate:.0f}",
@@ -215,9 +219,9 @@ def _routes(k: int, sheet: Sheet, pages: Mapping[tuple[int, str], str], videos: 
         rows.append(
             (
                 f"@{safe(name)}@{link}{film}",
-                safe(result.scenario_type or "–"),
+                breakable(result.scenario_type or "–"),
                 safe(result.town + (" (synthetic)" if result.synthetic else "")),
-                f'<span class="{kind}">{sign}</span> {safe(result.status)}',
+                f'<span class="{kind}">{sign}</span>',
                 f"@{result.score_composed:.4f}@{bar(result.score_composed)}",
                 f"{result.score_composed:.2f}",
                 f"{result.score_route:.1f}",
@@ -228,8 +232,8 @@ def _routes(k: int, sheet: Sheet, pages: Mapping[tuple[int, str], str], videos: 
             )
         )
     columns = (
-        *(("route", "n"), ("scenario type", "name"), ("town", "wide"), ("result", "wide"), ("", "chart wide")),
-        *(("DS", "n"), ("RC %", "n"), ("penalty", "n wide"), ("effic. %", "n wide"), ("comfort %", "n wide")),
+        *(("route", "n"), ("scenario type", "name"), ("town", "wide"), ("", ""), ("driving score", "chart small wide")),
+        *(("DS", "n"), ("RC %", "n wide"), ("penalty", "n wide"), ("effic. %", "n wide"), ("comfort %", "n wide")),
         ("what cost points", ""),
     )
     name = f"routes-{k}"
@@ -248,9 +252,9 @@ def _cost_words(result: RouteResult) -> str:
         count, name, factor = text.split(" ", 2)
         words.append(f"{'' if count == '1' else count + ' × '}{label_of(name)} {factor}".replace("(x", "(×"))
     if result.score_route < 100:
-        words.append(f"{'' if result.success else '✗ '}{result.status.removeprefix('Failed - ')}")
+        words.append(STATUSES.get(result.status, result.status).removeprefix("Failed - "))
     elif not result.success and not words:
-        words.append("✗ no success")
+        words.append("no success")
     return "; ".join(words)
 
 
@@ -294,7 +298,8 @@ def _differences(report: Report) -> str:
         if pair
         for bound in (abs(pair.difference.low), abs(pair.difference.high))
     ]
-    reach = max([*bounds, 1.0]) * 1.08
+    most = max([*bounds, 1.0])
+    reach = next((float(step) for step in (1, 2, 5, 10, 20, 50) if most <= step), 100.0)
     rows = []
     for comparison in known:
         for label, pair in (("driving score", comparison.driving_score), ("success rate, %", comparison.success_rate)):
@@ -349,12 +354,15 @@ def _route_by_route(report: Report, pages: Mapping[tuple[int, str], str]) -> str
                 continue
             text = f"{each[route].score_composed:.1f}"
             cells.append(f'<a href="{safe(pages[k, route])}">{text}</a>' if (k, route) in pages else text)
-        rows.append((safe(name), safe(first.scenario_type), f"{spread(route):.1f}", *cells))
+        chart = dumbbell([each[route].score_composed if route in each else None for each in scores])
+        rows.append((safe(name), breakable(first.scenario_type), chart, f"{spread(route):.1f}", *cells))
     columns = (
-        *(("route", "n"), ("scenario type", "name"), ("spread", "n")),
+        *(("route", "n"), ("scenario type", "name"), ("", "chart wide"), ("spread", "n")),
         *((report.sheets[k].name, "n") for k in shown),
     )
-    return f"<h2>Driving scores, route by route</h2>{table(columns, rows, sortable=True)}"
+    opened = " open" if len(rows) <= _MOST_OPEN else ""
+    title = f"Driving scores, route by route <small>({len(rows)} routes, ring: {safe(report.sheets[0].name)})</small>"
+    return f"<details{opened}><summary><h2>{title}</h2></summary>{table(columns, rows, sortable=True)}</details>"
 
 
 def _is_refused(comparisons: Sequence[Comparison], k: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -11,6 +12,11 @@ import numpy as np
 def safe(text: object) -> str:
     """Text for HTML, also inside attributes."""
     return html.escape(str(text), quote=True)
+
+
+def breakable(name: str) -> str:
+    """A name in CamelCase or with underscores, which may break between its words."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=_)", "<wbr>", safe(name))
 
 
 def number(value: float | None, digits: int = 1) -> str:
@@ -93,6 +99,24 @@ def strip(values: Sequence[float], mean: float) -> str:
         f'<svg class="strip" width="100%" height="16" role="img" aria-label="mean {mean:.1f}">'
         f'<rect class="track" y="4" width="100%" height="8"/><rect class="fill" y="4" width="{share(mean / 100)}" '
         f'height="8"/>{dots}</svg>'
+    )
+
+
+def dumbbell(values: Sequence[float | None]) -> str:
+    """Scores 0..100 of several runs on one line; the first run is the ring."""
+    known = [value for value in values if value is not None]
+
+    def at(value: float) -> str:
+        return share(value / 100 * 0.98 + 0.01)
+
+    dots = "".join(
+        f'<circle class="{"ring" if k == 0 else "dot"}" cx="{at(value)}" cy="9" r="4"/>'
+        for k, value in enumerate(values)
+        if value is not None
+    )
+    return (
+        '<svg class="whisker" width="100%" height="18" aria-hidden="true"><line class="axis" x1="0" x2="100%" y1="9" '
+        f'y2="9"/><line class="range" x1="{at(min(known))}" x2="{at(max(known))}" y1="9" y2="9"/>{dots}</svg>'
     )
 
 

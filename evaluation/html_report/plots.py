@@ -65,7 +65,7 @@ def plots(recording: Recording, badges: Sequence[Badge]) -> str:
         (_PEDAL_TOP, "throttle up, brake down"),
         (_STEER_TOP, "steer, right up"),
     ):
-        parts.append(f'<text class="soft" x="100%" y="{y - 6}" text-anchor="end">{text}</text>')
+        parts.append(f'<text class="soft" x="0" y="{y - 6}">{text}</text>')
     parts.append(_time_axis(seconds))
     parts.append(_events(recording, badges, seconds))
     bottom = _STEER_TOP + _STEER_TALL
@@ -121,12 +121,12 @@ def _grid(y: float, tall: float, low: float, high: float, unit: str) -> str:
         text = f"{value:g}{f' {unit}' if unit and share == 0.0 else ''}"
         parts.append(f'<line class="grid" x1="0" x2="100%" y1="{line:g}" y2="{line:g}"/>')
         if unit or share != 0.5:
-            parts.append(f'<text class="soft" x="0" y="{line - 3:g}">{text}</text>')
+            parts.append(f'<text class="soft" x="100%" y="{line - 3:g}" text-anchor="end">{text}</text>')
     return "".join(parts)
 
 
 def _time_axis(seconds: float) -> str:
-    step = next(s for s in (1, 2, 5, 10, 20, 50, 100) if seconds / s <= 7 or s == 100)
+    step = next(s for s in (1, 2, 5, 10, 20, 50, 100) if seconds / s <= 10 or s == 100)
     y = _STEER_TOP + _STEER_TALL + 16
     parts = []
     for k in range(int(seconds / step) + 1):

@@ -16,7 +16,7 @@ from simulator.roads.network import MARK_COLOR, LaneMark, LaneType, RoadNetwork
 from simulator.sensors.bev_map import TILE, BevMap, Ground, town_from_above
 
 MARGIN = 18.0  # m around the way
-WIDEST, NARROWEST = 3.6, 1.25  # width to height of the map
+WIDEST, NARROWEST = 3.6, 1.75  # width to height of the map
 
 _SCALE = 3.0  # pixels per metre of the town's picture, from which outlines are taken
 _TOLERANCE = 0.25  # m by which outlines and lines are simplified

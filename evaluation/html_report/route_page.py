@@ -135,19 +135,20 @@ def _map(
     for scenario in recording.scenarios:
         pin("star", "★", np.array([scenario.x, scenario.y]), f"{scenario.name} triggers here")
     pin("end", "start", way[0])
-    if recording.header.get("score_route", 0) < 100:
-        pin("end", "end", way[-1])
-    stacked: dict[tuple[int, int], list[str]] = {}
+    groups: list[tuple[np.ndarray, list[int]]] = []  # infractions that fall on one spot share a pin
     for n, infraction in badges:
         if 0 <= infraction.tick < len(way):
-            cell = tuple(np.round(frame.percent(way[infraction.tick][None])[0] / 2.5).astype(int).tolist())
-            stacked.setdefault(cell, []).append(str(n))
-            if len(stacked[cell]) == 1:
-                stacked[cell].append("")  # holds the tick of the first
-                stacked[cell][1] = str(infraction.tick)
-    for numbers in stacked.values():
-        shown = [numbers[0], *numbers[2:]]
-        pin("badge", ",".join(shown), way[int(numbers[1])])
+            place = way[infraction.tick]
+            near = [group for group in groups if _close(frame, group[0], place)]
+            if near:
+                near[0][1].append(n)
+            else:
+                groups.append((place, [n]))
+    ended = way[-1]
+    if recording.header.get("score_route", 0) < 100 and not any(_close(frame, place, ended) for place, _ in groups):
+        pin("end", "end", ended)
+    for place, numbers in groups:
+        pin("badge", ",".join(map(str, numbers)), place)
     pins.append('<span class="pin ego"></span>')
     top = top_speed(recording) * _KMH
     swatches = "".join(f'<rect x="{11 * k}" width="11" height="9" fill="{color}"/>' for k, color in enumerate(STEPS))
@@ -161,6 +162,11 @@ def _map(
         legend += '<span><span class="badge">1</span> infraction</span>'
     drawn = route_map(recording, network, frame)
     return f'<div class="map">{drawn}{"".join(pins)}</div><div class="legend">{legend}</div>'
+
+
+def _close(frame: Frame, a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether pins at two places of the world would cover each other."""
+    return bool(np.abs(np.diff(frame.percent(np.stack([a, b])), axis=0)).max() < 2.5)
 
 
 def _story(result: RouteResult, badges: Sequence[tuple[int, Infraction]]) -> str:
