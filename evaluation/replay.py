@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 
@@ -131,6 +132,7 @@ class Replay:
         _dress(w, EGO, EGO_BLUEPRINT, 1, Role.HERO)
         for name in ("x", "y", "z", "yaw", "pitch", "speed", "ax", "ay", "yaw_rate", "throttle", "brake", "steer"):
             w[name][EGO] = row[name]
+        w["yaw"][EGO] = math.remainder(row["yaw"], math.tau)  # recorded without a jump at half turns
         w["steer_angle"][EGO] = STEERING_GAIN * row["steer"]
         frames = recording.frames
         if len(frames["tick"]):
