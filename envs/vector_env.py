@@ -67,7 +67,7 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
     | termination | the leaderboard ends the route: completed, deviated, blocked, timed out |
     | truncation | the leaderboard's cap of 4000 ticks |
     | autoreset | `NEXT_STEP`: the step after an end begins the next episode and ignores its action |
-    | rendering | `render_mode="rgb_array"`: `render()` gives one uint8[H, W, 3] a world; `"human"`: a window on world 0 |
+    | rendering | `render_mode="rgb_array"`: `render()` gives a uint8[H, W, 3] a world; `"human"`: a window on world 0 |
 
     `infos["result"]` holds the full `RouteResult` of every world that ended in this step (object array, `_result`
     its mask).

@@ -154,7 +154,8 @@ class _Session:
         record = self.batch.criteria[0]
         score = scores(record)
         ended = record["finished"] != RouteEnd.RUNNING
-        told = [i.message for i in infraction_list(record, self.batch.routes.network) if i.name != "min_speed_infractions"]
+        infractions = infraction_list(record, self.batch.routes.network)
+        told = [infraction.message for infraction in infractions if infraction.name != "min_speed_infractions"]
         words = [
             route_status(record) if ended else "not driven to its end",
             f"{score.score_route:.1f} % driven",

@@ -83,7 +83,7 @@ class RunOptions:
     """Keep no recordings of the driven routes, which pictures and replays are made from (docs/recordings.md)."""
 
     video: Literal["none", "all", "failed"] = "none"
-    """Make a film of every driven route, or of those without success, once all are driven (docs/evaluation.md#videos)."""
+    """Make a film of every driven route, or of those without success, once all are driven."""
 
     timeout: float = 600.0
     """Seconds without progress after which a worker counts as hung and is replaced."""
@@ -192,7 +192,10 @@ class VideoOptions:
 
 @dataclass(frozen=True)
 class DriveOptions:
-    """Drive a route by hand, in a window: arrow keys or WASD, space hand brake, TAB view, P pause, R reset, ESC quit."""
+    """Drive a route by hand, in a window.
+
+    Arrow keys or WASD drive, space is the hand brake, Q reverse, TAB changes the view, P pauses, R resets, ESC quits.
+    """
 
     routes: Annotated[str, tyro.conf.arg(metavar="FILE|NAME")] = "smoke"
     """Route file or built-in suite."""

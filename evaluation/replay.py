@@ -110,7 +110,8 @@ class Replay:
     def _subtitle(self, tick: int) -> Sequence[str]:
         header, weather = self.recording.header, self.recording.weather_at(tick)
         town = str(header.get("town", "")) + (" (synthetic)" if header.get("synthetic") else "")
-        return [part for part in (town, str(header.get("agent", "")), weather_words(weather) if weather else "") if part]
+        told = (town, str(header.get("agent", "")), weather_words(weather) if weather else "")
+        return [part for part in told if part]
 
     def _phase(self, tick: int) -> tuple[str, str]:
         """The scenario that runs or comes next, and what it does, by the last moment of the timeline."""

@@ -114,7 +114,8 @@ def encode(path: Path, frames: Iterator[np.ndarray], style: VideoStyle) -> int:
             container.mux(stream.encode(None))
         os.replace(partial, path)
     except (OSError, ValueError, av.error.FFmpegError) as error:
-        raise EvaluationError(f"{path}: the video cannot be written: {getattr(error, 'strerror', '') or error}") from None
+        why = getattr(error, "strerror", "") or error
+        raise EvaluationError(f"{path}: the video cannot be written: {why}") from None
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
@@ -158,7 +159,7 @@ def network_of(header: Any, maps: str = "", route_file: str = "") -> RoadNetwork
     route = str(header["route_id"]).removeprefix("RouteScenario_").partition("_rep")[0]
     found = [r for r in read_routes(find_suite(route_file)) if r.id == route] if route_file else []
     if not found:
-        raise EvaluationError(f"route {route} was driven on a corridor rebuilt from its route file, which has no such route")
+        raise EvaluationError(f"route {route} was driven on a corridor; its route file is needed to build it again")
     return load_network(found[0], corridor=True)
 
 

@@ -33,7 +33,7 @@ def video(options: VideoOptions) -> int:
     style.check()
     found = read_run_folder(options.run)
     if found is None:
-        raise EvaluationError(f"{options.run}: no run folder (it has no {LEDGER_NAME}); name one that run_eval.py has made")
+        raise EvaluationError(f"{options.run}: no run folder, it has no {LEDGER_NAME}; name one that a run has made")
     results = [result for group in found for file in group.files for result in file.results]
     wanted = _choose(results, options)
     stored = read_ledger(options.run)[0].get("options", {})
@@ -129,7 +129,8 @@ def _choose(results: Sequence[RouteResult], options: VideoOptions) -> list[Route
         known = list(dict.fromkeys(result.xml_id for result in results))
         near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        raise EvaluationError(f"{options.run} has no route '{options.route}'{hint} It has {', '.join(known[:12]) or 'none'}")
+        there = ", ".join(known[:12]) + (f", ... ({len(known)} in all)" if len(known) > 12 else "")
+        raise EvaluationError(f"{options.run} has no route '{options.route}'{hint} It has {there or 'none'}")
     if options.repetition is not None:
         chosen = [result for result in chosen if result.repetition == str(options.repetition)]
         if not chosen:

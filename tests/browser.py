@@ -11,19 +11,22 @@ from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OPTIONS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--enable-logging=stderr", "--v=0",
-    "--virtual-time-budget=4000",
-)  # fmt: skip
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --disable-dev-shm-usage --enable-logging=stderr --v=0 "
+    "--virtual-time-budget=4000"
+).split()
 
 # Runs in the page, before everything else of it, and tells the page around it when all has been loaded.
 _PROBE = """<script>
 const errors = [];
-addEventListener("error", (event) => errors.push(event.message || `cannot load ${event.target.src || event.target.href}`), true);
+addEventListener("error", (event) => {
+  errors.push(event.message || `cannot load ${event.target.src || event.target.href}`);
+}, true);
 addEventListener("load", () => setTimeout(() => {
   DEED
   const root = document.documentElement;
-  const shown = (selector) => [...document.querySelectorAll(selector)].filter((e) => e.getBoundingClientRect().width > 0).length;
+  const visible = (element) => element.getBoundingClientRect().width > 0;
+  const shown = (selector) => [...document.querySelectorAll(selector)].filter(visible).length;
   parent.postMessage({
     errors,
     width: innerWidth,
@@ -47,7 +50,9 @@ def find_chromium() -> str:
     return next((path for name in NAMES if (path := shutil.which(name))), "")
 
 
-def look_at(page: Path, width: int, profile: Path, *, selectors: list[str] | None = None, deed: str = "") -> dict[str, Any]:
+def look_at(
+    page: Path, width: int, profile: Path, *, selectors: list[str] | None = None, deed: str = ""
+) -> dict[str, Any]:
     """What is on a page that is `width` pixels wide.
 
     `errors` of scripts and loading, `console` messages, `overflow` in pixels beyond the width, `text`, number of

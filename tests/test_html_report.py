@@ -38,9 +38,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two runs of the same two routes, and somebody else's result file."""
     folder = tmp_path_factory.mktemp("compared")
-    better = folder / "better"
-    options = ["--routes", "smoke", "--route-ids", "110,111", "--agent", "idle", "--no-recordings", "--out", str(better)]
-    assert run_eval.main(options) == 0
+    better = folder / "other"
+    options = ["--routes", "smoke", "--route-ids", "110,111", "--agent", "idle", "--no-recordings"]
+    assert run_eval.main([*options, "--out", str(better)]) == 0
     others = folder / "others.json"
     names = [("<b>Parking</b>CutIn", 1711), ("Accident", 2082)]
     results = [driven(route, name, 80.5, hit("collisions_vehicle"), outside_lanes(10.0)) for name, route in names]
@@ -132,7 +132,7 @@ def test_a_route_page_has_map_plots_story_and_film(pages: Path) -> None:
 def test_runs_are_compared_where_they_may_be(compared: Path) -> None:
     text = text_of(compared / "index.html")
     assert "Difference to blind" in text
-    comparison = build_report([driven_run(), compared.parent / "better"], read_run=read_run_folder).comparisons[0]
+    comparison = build_report([driven_run(), compared.parent / "other"], read_run=read_run_folder).comparisons[0]
     assert comparison.driving_score is not None
     assert f"{comparison.driving_score.difference.value:+.2f}" in text
     assert "others: different worlds" in text
@@ -172,9 +172,7 @@ def test_the_same_results_make_the_same_pages(pages: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("name", ["file", "file/pages"])
-def test_a_place_that_cannot_be_written_is_named(
-    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
     assert run_eval.main(["report", str(driven_run()), "--html", str(tmp_path / name)]) == 2
     assert f"--html {tmp_path / name}: " in capsys.readouterr().err

@@ -10,9 +10,8 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from sim_world import smoke
 
-import envs  # registers the ids
 import run_eval
-from envs import RouteEnv, RouteVectorEnv
+from envs import RouteEnv, RouteVectorEnv  # registers the ids
 from envs.views.live import LiveDashboard
 from envs.views.painter import VIEWS
 from envs.views.render import EnvRenderer, next_view
@@ -225,7 +224,10 @@ def test_the_drive_command_drives_and_tells(pygame, capsys: pytest.CaptureFixtur
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
 def test_wrong_options_of_drive_are_refused(
-    pygame, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]  # type: ignore[no-untyped-def]
+    pygame,
+    arguments: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],  # type: ignore[no-untyped-def]
 ) -> None:
     assert run_eval.main(["drive", "--routes", "smoke", *arguments]) == 2
     assert message in capsys.readouterr().err

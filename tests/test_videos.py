@@ -1,4 +1,4 @@
-"""Films of recorded drives: the replay is the drive, its dashboard tells the score, the file plays; failures cost films."""
+"""Films: the replay is the drive, its dashboard tells the score, the file plays, and failures cost films only."""
 
 from __future__ import annotations
 

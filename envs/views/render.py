@@ -45,9 +45,7 @@ class EnvRenderer:
         if self._painter is None:
             width, height = self._size
             threads = 2 if self._mode == "human" else 1
-            self._painter = FramePainter(
-                self._batch.routes.network, width, height, view=self._view, threads=threads
-            )
+            self._painter = FramePainter(self._batch.routes.network, width, height, view=self._view, threads=threads)
         return self._painter.paint(self._batch.worlds[index], self._dashboard.path(index), self._dashboard.read(index))
 
     def show(self, index: int = 0) -> None:

@@ -33,7 +33,8 @@ def index_page(report: Report, pages: Mapping[tuple[int, str], str], videos: fro
     parts = []
     if len(sheets) > 1:
         links = "".join(f'<a href="#run-{k}">{safe(sheet.name)}</a>' for k, sheet in enumerate(sheets))
-        parts += ["<h1>Score report</h1>", f'<nav><a href="#compared">Compared</a>{links}</nav>', _compared(report, pages)]
+        parts += ["<h1>Score report</h1>", f'<nav><a href="#compared">Compared</a>{links}</nav>']
+        parts.append(_compared(report, pages))
     for k, sheet in enumerate(sheets):
         parts.append(f'<section class="run" id="run-{k}">{_run(k, sheet, pages, videos)}</section>')
     if report.problems:
@@ -83,14 +84,21 @@ def _tiles(sheet: Sheet) -> str:
         _tile("Success rate, %", sheet.success_rate, 1),
         _tile("Route completion, %", sheet.route_completion, 1),
         _tile("Infraction penalty", sheet.penalty, 3, top=1.0),
-        _tile("Efficiency, %", speed, 1, top=max(200.0, speed.high)) if speed else _blank("Efficiency, %", "no entries"),
     ]
+    if speed is None:
+        tiles.append(_blank("Efficiency, %", "no entries"))
+    else:
+        tiles.append(_tile("Efficiency, %", speed, 1, top=max(200.0, speed.high)))
     if comfort is None:
         tiles.append(_blank("Comfort, %", "nothing logged"))
     else:
         tiles.append(
-            _blank("Comfort, %", f"corrected formula {share_text(comfort.corrected)}", share_text(comfort.official),
-                   comfort.official)
+            _blank(
+                "Comfort, %",
+                f"corrected formula {share_text(comfort.corrected)}",
+                share_text(comfort.official),
+                comfort.official,
+            )
         )
     return f'<div class="tiles">{"".join(tiles)}</div>'
 
@@ -279,8 +287,9 @@ def _compared(report: Report, pages: Mapping[tuple[int, str], str]) -> str:
             )
         )
     columns = (
-        *(("run", "name"), ("driving score", "chart"), ("DS", "n"), ("SR %", "n"), ("RC %", "n"), ("penalty", "n wide")),
-        *(("effic. %", "n wide"), ("comfort %", "n wide"), ("ability", "n wide"), ("routes", "n wide")),
+        *(("run", "name"), ("driving score", "chart"), ("DS", "n"), ("SR %", "n"), ("RC %", "n")),
+        *(("penalty", "n wide"), ("effic. %", "n wide"), ("comfort %", "n wide")),
+        *(("ability", "n wide"), ("routes", "n wide")),
     )
     return (
         f'<section id="compared"><h2>Side by side</h2>{table(columns, rows)}'

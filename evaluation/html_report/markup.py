@@ -60,7 +60,8 @@ def table(
     kind = ' class="sortable"' if sortable else ""
     given = f' id="{name}"' if name else ""
     body = "\n".join(lines)
-    return f'<div class="scroll"><table{given}{kind}><thead><tr>{heads}</tr></thead>\n<tbody>{body}</tbody></table></div>'
+    head = f"<thead><tr>{heads}</tr></thead>"
+    return f'<div class="scroll"><table{given}{kind}>{head}\n<tbody>{body}</tbody></table></div>'
 
 
 def share(value: float) -> str:
@@ -79,6 +80,7 @@ def bar(value: float, top: float = 100.0, kind: str = "") -> str:
 
 def whisker(value: float, low: float, high: float, bottom: float, top: float) -> str:
     """A value with its interval on a scale, as an SVG that fills its cell; a line marks 0 where it is inside."""
+
     def at(x: float) -> str:
         return share((x - bottom) / (top - bottom))
 
@@ -127,7 +129,8 @@ def histogram(values: Sequence[float], title: str) -> str:
     bars = []
     for k, count in enumerate(counts.tolist()):
         tall = 84.0 * count / most
-        bars.append(f'<rect class="fill" x="{10 * k + 0.6:.1f}%" width="8.8%" y="{104 - tall:.1f}" height="{tall:.1f}"/>')
+        place = f'x="{10 * k + 0.6:.1f}%" width="8.8%" y="{104 - tall:.1f}" height="{tall:.1f}"'
+        bars.append(f'<rect class="fill" {place}/>')
         if count:
             bars.append(f'<text x="{10 * k + 5}%" y="{99 - tall:.1f}" text-anchor="middle">{count}</text>')
     ticks = "".join(

@@ -134,7 +134,8 @@ def _time_axis(seconds: float) -> str:
         if at > 97.0:
             continue
         anchor = "start" if k == 0 else "middle"
-        parts.append(f'<text class="soft" x="{at:.2f}%" y="{y}" text-anchor="{anchor}">{k * step}{" s" if not k else ""}</text>')
+        text = f"{k * step} s" if k == 0 else f"{k * step}"
+        parts.append(f'<text class="soft" x="{at:.2f}%" y="{y}" text-anchor="{anchor}">{text}</text>')
     return "".join(parts)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from evaluation.html_report.colors import STEPS, step_of
 from leaderboard_adapters.recordings import Recording
-from simulator.blueprints import BLUEPRINTS, EGO_BLUEPRINT
+from simulator.blueprints import BLUEPRINTS, EGO_BLUEPRINT, Blueprint
 from simulator.roads.network import MARK_COLOR, LaneMark, LaneType, RoadNetwork
 from simulator.sensors.bev_map import TILE, BevMap, Ground, town_from_above
 
@@ -23,7 +23,8 @@ _TOLERANCE = 0.25  # m by which outlines and lines are simplified
 _MOST_PIXELS = 40_000_000
 _SIZES = {blueprint.id: blueprint for blueprint in BLUEPRINTS}
 _STANDS = 2.0  # m; who moves less is drawn as a box, others as their way
-_LINES = (LaneMark.SOLID, LaneMark.SOLID_SOLID, LaneMark.BROKEN, LaneMark.BROKEN_BROKEN, LaneMark.SOLID_BROKEN, LaneMark.BROKEN_SOLID)
+_BROKEN = (LaneMark.BROKEN, LaneMark.BROKEN_BROKEN)
+_LINES = (*_BROKEN, LaneMark.SOLID, LaneMark.SOLID_SOLID, LaneMark.SOLID_BROKEN, LaneMark.BROKEN_SOLID)
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,11 @@ def frame_of(recording: Recording) -> Frame:
     way = np.stack([recording.ego["x"], recording.ego["y"]], axis=1)
     planned = np.stack([recording.path["x"], recording.path["y"]], axis=1)
     cloud = np.concatenate([way, planned]) if len(planned) else way
-    spread = cloud - cloud.mean(axis=0)
-    main = np.linalg.svd(spread[:: max(len(spread) // 500, 1)], full_matrices=False)[2][0] if len(cloud) > 2 else (1.0, 0.0)
-    angle = -math.atan2(main[1], main[0])
+    angle = 0.0
+    if len(cloud) > 2:
+        spread = (cloud - cloud.mean(axis=0))[:: max(len(cloud) // 500, 1)]
+        main = np.linalg.svd(spread, full_matrices=False)[2][0]  # the direction in which it is longest
+        angle = -math.atan2(main[1], main[0])
     ends = _turn(cloud[[0, -1]] if not len(planned) else planned[[0, -1]], angle)
     if ends[1, 0] < ends[0, 0]:
         angle += math.pi
@@ -170,7 +173,7 @@ def _marks(network: RoadNetwork, frame: Frame) -> Iterable[str]:
             edge = edge[inside]
             if len(edge) < 2:
                 continue
-            if kind in (LaneMark.BROKEN, LaneMark.BROKEN_BROKEN):
+            if kind in _BROKEN:
                 step = float(net.lane_step[lane])
                 every, long = max(round(8.0 / step), 2), max(round(3.0 / step), 1)
                 yield "".join(_line(edge[[k, min(k + long, len(edge) - 1)]]) for k in range(0, len(edge) - 1, every))
@@ -218,8 +221,8 @@ def _others(recording: Recording, frame: Frame) -> Iterable[str]:
         yield f'<path class="others" d="{_line(_simple(spots[first : last + 1], 0.4))}"/>'
 
 
-def _box(rows: dict[str, np.ndarray], size: object, frame: Frame) -> np.ndarray:
-    long, wide = max(getattr(size, "half_length"), 0.5), max(getattr(size, "half_width"), 0.5)  # noqa: B009
+def _box(rows: dict[str, np.ndarray], size: Blueprint, frame: Frame) -> np.ndarray:
+    long, wide = max(size.half_length, 0.5), max(size.half_width, 0.5)
     x, y, yaw = float(rows["x"][0]), float(rows["y"][0]), float(rows["yaw"][0])
     c, s = math.cos(yaw), math.sin(yaw)
     signs: Sequence[tuple[int, int]] = ((1, 1), (1, -1), (-1, -1), (-1, 1))

@@ -85,7 +85,8 @@ def _title(result: RouteResult) -> str:
 
 def _navigation(around: Neighbours) -> str:
     links = [("", around.up), ("← ", around.before), ("→ ", around.after)]
-    return f"<nav>{''.join(f'<a href={chr(34)}{safe(to)}{chr(34)}>{mark}{safe(text)}</a>' for mark, (text, to) in links if to)}</nav>"
+    drawn = "".join(f'<a href="{safe(to)}">{mark}{safe(text)}</a>' for mark, (text, to) in links if to)
+    return f"<nav>{drawn}</nav>"
 
 
 def _facts(result: RouteResult, recording: Recording | None) -> str:
@@ -156,7 +157,7 @@ def _map(
         f'<span>0<svg width="{11 * len(STEPS)}" height="9">{swatches}</svg>{top:.0f} km/h</span>'
         '<span><i class="dotted"></i>planned route</span>'
         '<span><span class="badge" style="background:var(--star)">★</span> trigger</span>'
-        '<span><i></i>actors of scenarios</span>'
+        "<span><i></i>actors of scenarios</span>"
     )
     if badges:
         legend += '<span><span class="badge">1</span> infraction</span>'
