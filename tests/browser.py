@@ -11,10 +11,10 @@ from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OPTIONS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-dev-shm-usage --enable-logging=stderr --v=0 "
-    "--virtual-time-budget=4000"
-).split()
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
+    *("--enable-logging=stderr", "--v=0", "--virtual-time-budget=4000"),
+)
 
 # Runs in the page, before everything else of it, and tells the page around it when all has been loaded.
 _PROBE = """<script>

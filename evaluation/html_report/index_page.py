@@ -151,7 +151,14 @@ def _lost(sheet: Sheet) -> str:
                 "" if own or sheet.km < 0.01 else f"{row.per_km:.2f}",
             )
         )
-    columns = (("", "name"), ("", "chart"), ("points lost", "n"), ("count", "n"), ("routes", "n"), ("per km", "n wide"))
+    columns = (
+        ("", "name"),
+        ("", "chart long"),
+        ("points lost", "n"),
+        ("count", "n"),
+        ("routes", "n"),
+        ("per km", "n wide"),
+    )
     return (
         f"<h2>Where points were lost</h2>{table(columns, rows)}"
         f"<p><small>Over {sheet.km:.2f} km. Points lost: driving score gained if this alone were forgiven. They do not "
@@ -217,6 +224,7 @@ def _scenarios(sheet: Sheet) -> str:
 
 def _routes(k: int, sheet: Sheet, pages: Mapping[tuple[int, str], str], videos: frozenset[tuple[int, str]]) -> str:
     speeds = dict(sheet.efficiency.by_route)
+    one_town = len({(result.town, result.synthetic) for result in sheet.results}) == 1
     rows = []
     for result in sheet.results:
         key = (k, result.route_id)
@@ -228,7 +236,7 @@ def _routes(k: int, sheet: Sheet, pages: Mapping[tuple[int, str], str], videos: 
             (
                 f"@{safe(name)}@{link}{film}",
                 breakable(result.scenario_type or "–"),
-                safe(result.town + (" (synthetic)" if result.synthetic else "")),
+                "" if one_town else safe(result.town + (" (synthetic)" if result.synthetic else "")),
                 f'<span class="{kind}">{sign}</span>',
                 f"@{result.score_composed:.4f}@{bar(result.score_composed)}",
                 f"{result.score_composed:.2f}",
@@ -240,9 +248,15 @@ def _routes(k: int, sheet: Sheet, pages: Mapping[tuple[int, str], str], videos: 
             )
         )
     columns = (
-        *(("route", "n"), ("scenario type", "name"), ("town", "wide"), ("", ""), ("driving score", "chart small wide")),
+        *(
+            ("route", "n"),
+            ("scenario type", "name"),
+            ("" if one_town else "town", "wide"),
+            ("", ""),
+            ("driving score", "chart small wide"),
+        ),
         *(("DS", "n"), ("RC %", "n wide"), ("penalty", "n wide"), ("effic. %", "n wide"), ("comfort %", "n wide")),
-        ("what cost points", ""),
+        ("what cost points", "cost"),
     )
     name = f"routes-{k}"
     search = (

@@ -126,7 +126,7 @@ def _grid(y: float, tall: float, low: float, high: float, unit: str) -> str:
 
 
 def _time_axis(seconds: float) -> str:
-    step = next(s for s in (1, 2, 5, 10, 20, 50, 100) if seconds / s <= 10 or s == 100)
+    step = next(s for s in (1, 2, 5, 10, 20, 50, 100) if seconds / s <= 11 or s == 100)
     y = _STEER_TOP + _STEER_TALL + 16
     parts = []
     for k in range(int(seconds / step) + 1):
