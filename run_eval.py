@@ -17,6 +17,7 @@ from evaluation.options import (
     DriveOptions,
     Options,
     ReportOptions,
+    RoutesOptions,
     RunOptions,
     ShowOptions,
     VideoOptions,
@@ -74,6 +75,10 @@ def _carry_out(options: Options, command: str, driver: str | None) -> int:
         from evaluation import drive_command
 
         return drive_command.drive(options)
+    if isinstance(options, RoutesOptions):
+        from evaluation import routes_command
+
+        return routes_command.routes(options)
     from evaluation import listing
 
     listing.show(options)

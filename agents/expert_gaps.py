@@ -36,6 +36,7 @@ RUN_UP = 9.0  # m
 GATE_BRAKE = 3.5  # m/s2 to halt there, at most
 LAZY_ACCELERATION = 0.6  # m/s2 with which a gap must still do for the ego not to wait at its run-up
 LAZY_BRAKE = 3.0  # m/s2 for that wait
+LATE_FROM = 15.0  # m before the junction, where a late turn is decided on at the earliest
 LATE_SHARE = 0.27  # of the way through the junction at which a late turn is farthest out
 TURNS_LEFT = -0.8  # rad of heading over a junction
 
@@ -89,7 +90,7 @@ def late_turn(w, e, net, routes, sheet, aside):  # type: ignore[no-untyped-def]
         return False
     enter = routes.crossing_enter[k]
     leave = routes.crossing_exit[k]
-    if enter <= 0.0 or w.path_s > enter + 2.0 or leave - enter < 18.0:
+    if enter <= 0.0 or w.path_s < enter - LATE_FROM or w.path_s > enter + 2.0 or leave - enter < 18.0:
         return False
     r = w.route
     first = routes.path_first[r]
@@ -113,7 +114,7 @@ def late_turn(w, e, net, routes, sheet, aside):  # type: ignore[no-untyped-def]
 
 @kernel
 def stays_on_lanes(w, net, routes, sheet, start, end):  # type: ignore[no-untyped-def]
-    """True when the ego's centre stays on driving lanes along the trial (the leaderboard allows 0.5 m beside them)."""
+    """True when the ego's centre stays on driving lanes along the trial (the leaderboard allows 0.5 m more)."""
     s = start
     while s < end:
         d, slope, second = trial_at(sheet, s)
@@ -121,7 +122,7 @@ def stays_on_lanes(w, net, routes, sheet, start, end):  # type: ignore[no-untype
         lane, lane_s, lateral, distance = nearest_lane(
             net, x - math.sin(yaw) * d, y + math.cos(yaw) * d, w.z[EGO], DRIVING_MASK
         )
-        if lane < 0 or distance > 0.5 * lane_width(net, lane, lane_s) + 0.3:
+        if lane < 0 or distance > 0.5 * lane_width(net, lane, lane_s):
             return False
         s += 2.0
     return True

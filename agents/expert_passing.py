@@ -322,7 +322,7 @@ def pass_obstacles(w, e, net, routes, sheet, blocked, wrong_way_ok):  # type: ig
             most = PASS_ACCELERATION if e.blocked < HURRY_AFTER else HURRY_ACCELERATION
             set_caps(w, e, net, routes, sheet, False)
             k, end, left = roll(sheet, w.path_s, w.speed[EGO], 1.0, most, True, STEPS)
-            if k == STEPS:
+            if k == STEPS and end > w.path_s + 4.0:
                 return False
     if not blocked:
         e.blocked = 0.0

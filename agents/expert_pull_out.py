@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from agents.expert_gaps import stays_on_lanes
 from agents.expert_memory import KEEP_LANE, PASS, STEPS
 from agents.expert_path import STANDING, TIGHTEST_BEND, place_on_path, profile_now, start_of_line, take_trial
 from agents.expert_space import lay_out
@@ -29,6 +30,7 @@ def pull_out(w, e, net, routes, sheet):  # type: ignore[no-untyped-def]
     if e.manoeuvre != KEEP_LANE or w.speed[EGO] > STANDING or abs(w.path_offset - now) < OFF_THE_LINE:
         return False
     here = place_on_path(w, routes)
+    inside = w.lane[EGO] >= 0 and net.lane_junction[w.lane[EGO]] >= 0
     now = w.path_offset
     side = -1 if now > 0.0 else 1
     for n in range(TRIES, -2, -1):  # the gentlest first, the tightest last
@@ -42,6 +44,8 @@ def pull_out(w, e, net, routes, sheet):  # type: ignore[no-untyped-def]
         sheet.trial_d[2] = 0.0
         sheet.trial_count[0] = 3
         now, sheet.trial_slope[0], sheet.trial_bend[0] = start_of_line(w, e, routes, side if n <= 0 else 0)
+        if inside and not stays_on_lanes(w, net, routes, sheet, here, here + length):
+            continue
         lay_out(w, e, routes, sheet, True, STEPS)
         set_caps(w, e, net, routes, sheet, True)
         k, end, left = roll(sheet, here, w.speed[EGO], 1.0, MAX_ACCELERATION, True, STEPS)

@@ -32,6 +32,7 @@ STANDSTILL = 2.0  # m
 GENTLE_BRAKE = 2.5  # m/s2 that is planned with
 FIRM_BRAKE = 4.5  # m/s2 where that is not enough
 HARDEST_BRAKE = 7.5  # m/s2
+OUT_OF_THE_WAY = 30.0  # m to the next halt from which the ego may run ahead of somebody
 COMFORT_JERK = 4.0  # m/s3
 
 
@@ -193,7 +194,7 @@ def safe_acceleration(sheet, s, speed, wanted, tail):  # type: ignore[no-untyped
                 return trial
             upper = trial
             trial -= 0.8
-        if harshness == 1:  # out of the way ahead
+        if harshness == 1 and sheet.stop[0] > s + OUT_OF_THE_WAY:
             k, end, left = roll(sheet, s, speed, HURRY_ACCELERATION, HURRY_ACCELERATION, True, STEPS)
             if k == STEPS:
                 return engine_limit(speed)

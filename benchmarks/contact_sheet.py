@@ -26,7 +26,8 @@ from scenarios.weather import BASE_WEATHER, WEATHER_CASES, WEATHER_FIELDS
 from simulator.sensors.camera import Camera
 from simulator.sensors.camera_geometry import Pose
 from simulator.sensors.scene import Scene
-from simulator.state import EGO, Role
+from simulator.sensors.scene_weather import is_dark
+from simulator.state import EGO, Role, VehicleLight
 
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS = 4
@@ -87,9 +88,11 @@ def best_moments(routes: list[Route], seed: int) -> tuple[Scene, list[np.ndarray
 
 
 def set_weather(world: np.ndarray, case: str) -> None:
-    """Give a record one of Bench2Drive's weathers."""
+    """Give a record one of Bench2Drive's weathers; in the dark the ego has its lights on, as on the leaderboard."""
     values = {**BASE_WEATHER._asdict(), **{k: float(v) for k, v in WEATHER_CASES[case].items()}}
     world["weather"] = [values[name] for name in WEATHER_FIELDS]
+    if is_dark(world["weather"]):
+        world["lights"][EGO] |= int(VehicleLight.POSITION | VehicleLight.LOW_BEAM)
 
 
 def caption(image: np.ndarray, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,9 @@ def load_network(route: Route, maps: Path | None = None, *, corridor: bool = Fal
     from simulator.roads.corridor import build_corridor  # rarely needed
 
     points = np.array([(p.x, p.y, p.z) for p in route.positions])
-    text = build_corridor(f"{route.town}_{route.id}", points, route.scenario_type, flow_points(route))
+    at = route.scenarios[0].trigger_point if route.scenarios else None
+    trigger = None if at is None else (at.x, at.y, at.z, math.radians(at.yaw))
+    text = build_corridor(f"{route.town}_{route.id}", points, route.scenario_type, flow_points(route), trigger)
     return load_town(text, route.town, synthetic=True)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-_COMMANDS = ("run", "report", "show", "video", "drive", "list")
+_COMMANDS = ("run", "report", "show", "video", "drive", "list", "routes")
 
 EXIT_OK = 0
 EXIT_BELOW = 1
@@ -225,7 +225,63 @@ class DriveOptions:
     """End after so many ticks of 0.05 s."""
 
 
-Options = RunOptions | ReportOptions | ShowOptions | VideoOptions | DriveOptions | ListOptions
+@dataclass(frozen=True)
+class MakeRoutesOptions:
+    """Write a route file for a town: every scenario type laid where the town has room for it."""
+
+    town: Annotated[str, tyro.conf.arg(metavar="NAME")]
+    """Town to lay routes on: MiniTown, or one with a map in --maps (see `list towns`)."""
+
+    out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
+    """Route file to write."""
+
+    maps: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Folder with the OpenDRIVE maps (.xodr) of the towns. The built-in towns need none."""
+
+    types: Annotated[str, tyro.conf.arg(metavar="A,B")] = ""
+    """Scenario types, such as ParkedObstacle,HighwayCutIn (see `list scenarios`). Default: all of Bench2Drive."""
+
+    per_type: int = 5
+    """Routes of each type, as far as there is room."""
+
+    seed: int = 0
+    """Seed of places, parameters and weather: the same seed gives the same file."""
+
+    first_id: int = 1
+    """Id of the first route; the others count on."""
+
+    json: bool = False
+    """Print what was made and left out as one JSON object on standard output."""
+
+
+@dataclass(frozen=True)
+class CheckRoutesOptions:
+    """Tell of a route file which routes can be traced, and which scenarios are placed, adapted or impossible."""
+
+    file: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FILE|NAME")]
+    """Route file in the Leaderboard / Bench2Drive format, or the name of a built-in suite."""
+
+    maps: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Folder with the OpenDRIVE maps (.xodr) of the towns. Without a map, only types and parameters are checked."""
+
+    all: bool = False
+    """Also list the scenarios that are placed as they are."""
+
+    json: bool = False
+    """Print one JSON list, an object for each route, on standard output."""
+
+
+@dataclass(frozen=True)
+class RoutesOptions:
+    """Make a route file for a town (`routes make`), or check one (`routes check`)."""
+
+    command: (
+        Annotated[MakeRoutesOptions, tyro.conf.subcommand("make", prefix_name=False)]
+        | Annotated[CheckRoutesOptions, tyro.conf.subcommand("check", prefix_name=False)]
+    )
+
+
+Options = RunOptions | ReportOptions | ShowOptions | VideoOptions | DriveOptions | ListOptions | RoutesOptions
 
 
 def parse_options(arguments: Sequence[str]) -> Options:
@@ -247,6 +303,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
         | Annotated[VideoOptions, tyro.conf.subcommand("video")]
         | Annotated[DriveOptions, tyro.conf.subcommand("drive")]
         | Annotated[ListOptions, tyro.conf.subcommand("list")]
+        | Annotated[RoutesOptions, tyro.conf.subcommand("routes")]
     )
     try:
         options: Options = tyro.cli(

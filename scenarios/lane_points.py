@@ -51,6 +51,13 @@ class LanePoint:
         return float(net.point_width[min(first + round(self.s / step), last)])
 
     @property
+    def lane_change(self) -> int:
+        """LANE_CHANGE_* bits that the markings allow here."""
+        net, step = self.net, float(self.net.lane_step[self.lane])
+        first, last = int(net.lane_first[self.lane]), int(net.lane_first[self.lane + 1]) - 1
+        return int(net.point_change[min(first + round(self.s / step), last)])
+
+    @property
     def type(self) -> LaneType:
         return LaneType(int(self.net.lane_type[self.lane]))
 

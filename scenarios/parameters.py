@@ -92,6 +92,17 @@ class Point:
 
 
 @dataclass(frozen=True)
+class Unused:
+    """A parameter that route files carry and that has no effect, as officially; it may be missing."""
+
+    def read(self, spec: ScenarioSpec, tag: str, notes: list[str]) -> None:
+        return None
+
+    def describe(self) -> str:
+        return "without effect"
+
+
+@dataclass(frozen=True)
 class BlueprintId:
     """`<tag value="..."/>`: a blueprint id; handed over as a choice of one."""
 

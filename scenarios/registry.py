@@ -72,7 +72,7 @@ BENCH2DRIVE_TYPES = (
 )
 
 #: Types that the Leaderboard 2.0 route files use and Bench2Drive does not.
-LEADERBOARD_TYPES = ("PriorityAtJunction",)
+LEADERBOARD_TYPES = ("EnterActorFlowV2", "PriorityAtJunction")
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import sys
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +25,7 @@ from scenarios.lane_points import LanePoint
 from scenarios.route import Location, Route, ScenarioSpec, TriggerPoint, WeatherKeyframe
 from scenarios.route_file import write_routes
 from scenarios.suite_recipes import RECIPES, Draft, Recipe
-from scenarios.suite_recipes_more import ALL_RECIPES
-from scenarios.tracks import Stretch
+from scenarios.suite_recipes_more import ALL_RECIPES, BENCH2DRIVE_RECIPES
 from scenarios.weather import WEATHER_CASES
 from simulator.errors import RouteError, ScenarioError
 from simulator.roads.matching import match_route
@@ -34,9 +35,9 @@ from simulator.roads.planner import trace_routes
 from simulator.roads.towns import load_named_town
 
 SUITES_FOLDER = Path(__file__).parent / "suites"
-POSITION_PITCH = 2.0  # metres between positions, as in the official files
 APART = 20.0  # metres between the triggers of two routes of one type, at least
 BATCH = 8  # candidates that are traced together
+MOST_CANDIDATES = 240  # that are looked at for one type
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Suite:
 SUITES: Mapping[str, Suite] = {
     "smoke": Suite("MiniTown", per_type=1, first_id=101, seed=1),
     "minitown60": Suite("MiniTown", per_type=5, first_id=1001, seed=2),
-    "minitown220": Suite("MiniTown", per_type=5, first_id=2001, seed=3, types=tuple(ALL_RECIPES)),
+    "minitown220": Suite("MiniTown", per_type=5, first_id=2001, seed=3, types=tuple(BENCH2DRIVE_RECIPES)),
 }
 
 
@@ -72,15 +73,52 @@ def make_suite(
     Raises:
         ScenarioError: when a type has no recipe, or the town no room for so many routes of it.
     """
+    made = lay_suite(network, types, per_type, seed=seed, first_id=first_id, limit=None)
+    for kind, reason in made.left_out.items():
+        raise ScenarioError(f"{network.town}: {kind}: {reason}")
+    return made.routes
+
+
+@dataclass(frozen=True)
+class LaidSuite:
+    """Routes that a town has room for, and what it lacks."""
+
+    routes: list[Route]
+    left_out: dict[str, str]  # scenario type -> why there are fewer routes of it than wanted
+
+
+def lay_suite(
+    network: RoadNetwork,
+    types: Sequence[str],
+    per_type: int,
+    *,
+    seed: int = 0,
+    first_id: int = 1,
+    limit: int | None = MOST_CANDIDATES,
+    progress: Callable[[str, int], None] = lambda kind, count: None,
+) -> LaidSuite:
+    """As `make_suite`, but a type for which the town has little or no room gets as many routes as there are.
+
+    Args:
+        limit: candidates that are looked at for one type; None: all of them.
+        progress: is told each type and how many routes it has got.
+
+    Raises:
+        ScenarioError: when a type has no recipe.
+    """
     weather = _shuffled(list(WEATHER_CASES), _draws(seed, "weather"))
-    routes: list[Route] = []
+    made = LaidSuite([], {})
     for kind in types:
         if kind not in ALL_RECIPES:
             raise ScenarioError(f"no recipe for scenario type '{kind}'; there are: {', '.join(ALL_RECIPES)}")
-        for draft in _chosen(network, kind, ALL_RECIPES[kind], per_type, seed):
-            case = weather[len(routes) % len(weather)]
-            routes.append(_route(network.town, kind, draft, str(first_id + len(routes)), case))
-    return routes
+        drafts, looked_at = _chosen(network, kind, ALL_RECIPES[kind], per_type, seed, limit)
+        for draft in drafts:
+            case = weather[len(made.routes) % len(weather)]
+            made.routes.append(_route(network.town, kind, draft, str(first_id + len(made.routes)), case))
+        progress(kind, len(drafts))
+        if len(drafts) < per_type:
+            made.left_out[kind] = f"room for {len(drafts)} routes, not for {per_type}: {_told(looked_at, len(drafts))}"
+    return made
 
 
 def write_suite(name: str, folder: Path = SUITES_FOLDER) -> Path:
@@ -101,35 +139,56 @@ def write_suite(name: str, folder: Path = SUITES_FOLDER) -> Path:
 # Choosing places
 
 
-def _chosen(network: RoadNetwork, kind: str, recipe: Recipe, count: int, seed: int) -> list[Draft]:
-    """The first `count` candidates on which the scenario can be placed."""
+def _chosen(
+    network: RoadNetwork, kind: str, recipe: Recipe, count: int, seed: int, limit: int | None
+) -> tuple[list[Draft], Counter[str]]:
+    """The first `count` candidates on which the scenario can be placed, and what became of all that were looked at."""
     kept: list[Draft] = []
-    candidates = _candidates(network, kind, recipe, seed)
+    fates: Counter[str] = Counter()
+    candidates = islice(_candidates(network, kind, recipe, seed), limit)
     while len(kept) < count:
-        drafts = [draft for draft, _ in zip(candidates, range(BATCH), strict=False)]
+        drafts = list(islice(candidates, BATCH))
         if not drafts:
-            raise ScenarioError(f"{network.town} has room for {len(kept)} routes of type {kind}, not for {count}")
+            break
         routes = [_route(network.town, kind, draft, str(i + 1), "0") for i, draft in enumerate(drafts)]
         for draft, route, geometry in zip(drafts, routes, lay_routes(network, routes), strict=True):
-            if len(kept) == count or geometry is None or _is_near(draft, kept):
-                continue
-            if _fits(network, recipe, draft, route, geometry):
+            if len(kept) == count:
+                break
+            fate = "cannot be traced"
+            if _is_near(draft, kept):
+                fate = "are too near to one that is taken"
+            elif geometry is not None:
+                fate = _misfit(network, recipe, draft, route, geometry)
+            if fate == "":
                 kept.append(draft)
-    return kept
+            else:
+                fates[fate] += 1
+    return kept, fates
+
+
+def _told(fates: Counter[str], kept: int) -> str:
+    """What became of candidates, most frequent first."""
+    if not fates:
+        return "there are no other places of this kind" if kept else "no road or junction has what it needs"
+    return "of the other places " + ", ".join(f"{number} {fate}" for fate, number in fates.most_common(3))
 
 
 def _is_near(draft: Draft, others: Sequence[Draft]) -> bool:
     return any(draft.trigger.place.distance(other.trigger.place) < APART for other in others)
 
 
-def _fits(network: RoadNetwork, recipe: Recipe, draft: Draft, route: Route, geometry: RouteGeometry) -> bool:
-    """Trace and path follow the lanes without a detour, the scenario is placed without a remark, the check holds."""
+def _misfit(network: RoadNetwork, recipe: Recipe, draft: Draft, route: Route, geometry: RouteGeometry) -> str:
+    """What is wrong with a laid route; empty where trace and path follow the lanes and the scenario is placed."""
     meant = sum(s_to - s_from for _, s_from, s_to in draft.stretches)
-    compiled = compile_scripts(network, route, geometry)
     lengths = geometry.path_end, float(geometry.trace_distance[-1])
-    if any(abs(length - meant) > recipe.detour for length in lengths) or compiled.notes:
-        return False
-    return recipe.check(network.arrays, geometry, compiled.scenarios[0].script)
+    if any(abs(length - meant) > recipe.detour for length in lengths):
+        return "take a detour"
+    compiled = compile_scripts(network, route, geometry)
+    if compiled.notes:
+        return "have no room for the scenario (" + compiled.notes[0].partition("): ")[2] + ")"
+    if not recipe.check(network.arrays, geometry, compiled.scenarios[0].script):
+        return "let a driver through who does not look"
+    return ""
 
 
 def _candidates(network: RoadNetwork, kind: str, recipe: Recipe, seed: int) -> Iterator[Draft]:
@@ -177,23 +236,24 @@ def _route(town: str, kind: str, draft: Draft, route_id: str, case: str) -> Rout
         route_id=route_id,
     )
     weathers = tuple(WeatherKeyframe(percent, WEATHER_CASES[case]) for percent in (0.0, 100.0))
-    return Route(route_id, town, _positions(draft.trigger, draft.stretches), (spec,), weathers)
+    return Route(route_id, town, _positions(draft), (spec,), weathers)
 
 
-def _positions(like: LanePoint, stretches: Sequence[Stretch]) -> tuple[Location, ...]:
-    """Positions every 2 m along stretches of lanes, but none in junctions, where lanes overlap; and one at the end."""
+def _positions(draft: Draft) -> tuple[Location, ...]:
+    """Evenly spaced positions along stretches of lanes, but none in junctions, where lanes overlap; one at the end."""
+    net = draft.trigger.net
     found: list[Location] = []
     due = 0.0
-    for lane, s_from, s_to in stretches:
+    for lane, s_from, s_to in draft.stretches:
         s = s_from + due
         while s <= s_to:
-            if like.net.lane_junction[lane] < 0:
-                found.append(Location(*_rounded(LanePoint(like.net, lane, s).place[:3])))
-            s += POSITION_PITCH
+            if net.lane_junction[lane] < 0:
+                found.append(Location(*_rounded(LanePoint(net, lane, s).place[:3])))
+            s += draft.pitch
         due = s - s_to
-    if due < POSITION_PITCH - 0.5:
-        lane, _, s_to = stretches[-1]
-        found.append(Location(*_rounded(LanePoint(like.net, lane, s_to).place[:3])))
+    if due < draft.pitch - 0.5:
+        lane, _, s_to = draft.stretches[-1]
+        found.append(Location(*_rounded(LanePoint(net, lane, s_to).place[:3])))
     return tuple(found)
 
 

@@ -32,6 +32,7 @@ class Draft(NamedTuple):
     stretches: tuple[Stretch, ...]
     trigger: LanePoint
     parameters: Parameters
+    pitch: float = 2.0  # metres between positions
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def lateral(a: LanePoint, b: LanePoint) -> float:
 
 def through(
     fits: Callable[[LanePoint], bool],
-    approach: float,
+    approach: float | tuple[float, float],
     beyond: tuple[float, float],
     parameters: Callable[[LanePoint, LanePoint, Draws], Parameters] = lambda lane, exit, draws: {},
     check: Callable[[RoadArrays, RouteGeometry, Script], bool] = lambda net, geometry, script: True,
@@ -154,7 +155,7 @@ def through(
 
     Args:
         fits: whether the scenario can take place, from the first junction lane.
-        approach: metres from the trigger to the junction.
+        approach: metres from the trigger to the junction, or from and to.
         beyond: metres from the junction to the route's end, from and to.
         check: whether the laid route and its script are worth having.
     """
@@ -162,13 +163,14 @@ def through(
     def draft(lane: LanePoint, draws: Draws) -> Draft | None:
         run_up = float(draws.uniform(*_TRIGGER_BEFORE_JUNCTION))
         after = float(draws.uniform(*beyond))
+        way = approach if isinstance(approach, float) else float(draws.uniform(*approach))
         net = lane.net
         before = int(net.pred_lane[net.pred_first[lane.lane]])
         entry = LanePoint(net, before, float(net.lane_length[before]))
-        if entry.way_from_junction() < approach + run_up + 5.0 or not fits(lane):
+        if entry.way_from_junction() < way + run_up + 5.0 or not fits(lane):
             return None
-        start = entry.back(approach + run_up)
-        chain = ahead_stretches(start, approach + run_up)
+        start = entry.back(way + run_up)
+        chain = ahead_stretches(start, way + run_up)
         inside = lane.lane
         while inside >= 0 and net.lane_junction[inside] == net.lane_junction[lane.lane]:
             chain.append((inside, 0.0, float(net.lane_length[inside])))
@@ -177,7 +179,7 @@ def through(
             return None
         leaving = LanePoint(net, inside, 0.0)
         drawn = parameters(lane, leaving, draws)
-        return Draft((*chain, *ahead_stretches(leaving, after)), entry.back(approach), drawn)
+        return Draft((*chain, *ahead_stretches(leaving, after)), entry.back(way), drawn)
 
     return Recipe(movements, draft, movement_key, check)
 

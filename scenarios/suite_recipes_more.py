@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-import numpy as np
-
-from scenarios.geometry import RouteGeometry, junction_entries, junction_exits
-from scenarios.lane_points import LanePoint, angle_between, heading_change, lanes_after, straightest
-from scenarios.script import Script
-from scenarios.suite_checks import blind_driver_is_met, stream_is_there_first
+from scenarios.geometry import junction_exits
+from scenarios.lane_points import LanePoint, angle_between
+from scenarios.suite_checks import blind_driver_is_met, stream_before_ego, stream_meets_ego
 from scenarios.suite_recipes import (
     RECIPES,
     SIDES,
@@ -21,9 +18,7 @@ from scenarios.suite_recipes import (
     along,
     can_pass_against_traffic,
     can_pass_on_left,
-    enters_flow,
     entry_of,
-    flow_to_enter,
     from_angle,
     has_own_light,
     interval,
@@ -33,9 +28,6 @@ from scenarios.suite_recipes import (
     lane_starts,
     left_across_traffic,
     left_turn,
-    location,
-    movement_key,
-    movements,
     obstacle,
     road_key,
     through,
@@ -44,8 +36,9 @@ from scenarios.suite_recipes import (
     value,
     whole,
 )
+from scenarios.suite_recipes_flows import FLOW_RECIPES
 from scenarios.tracks import ahead_stretches
-from simulator.roads.network import LaneType, RoadArrays
+from simulator.roads.network import LANE_CHANGE_LEFT, LANE_CHANGE_RIGHT, LaneType
 
 _BEND = 20.0  # degrees over 90 m of road, in which boxes swing out and invaders cannot be missed
 _SHARP = 50.0  # degrees from which a bend in a junction is a turn
@@ -177,150 +170,40 @@ def _right_turn(lane: LanePoint, leaving: LanePoint, draws: Draws) -> Parameters
     return {"flow_speed": value(whole(draws, 8, 10)), "source_dist_interval": interval(draws, (19, 22), (26, 30))}
 
 
-def _stream_meets_ego(net: RoadArrays, geometry: RouteGeometry, script: Script) -> bool:
-    """The stream comes from at least 20 m before the junction, and within 1 m of the ego's path."""
-    flow = script.flows[0]
-    count = int(geometry.path_end / geometry.path_step) + 1
-    dx, dy = geometry.path_x[:count, None] - flow.track.x, geometry.path_y[:count, None] - flow.track.y
-    return float(np.min(np.hypot(dx, dy))) < 1.0 and (not flow.initial or flow.junction_from > 20.0)
+# Beside and between lanes
 
 
-def _stream_before_ego(net: RoadArrays, geometry: RouteGeometry, script: Script) -> bool:
-    return _stream_meets_ego(net, geometry, script) and stream_is_there_first(net, geometry, script)
+# Metres of road in each lane, and between positions, as in the official files (route 17563: 5 m, changes at 36 and 82)
+_IN_EACH_LANE = ((34.0, 40.0), (44.0, 47.0), (33.0, 36.0))
+_CHANGE_PITCH = 5.0
+_CHANGE_ROOM = 15.0  # metres to either side of a change in which the markings allow it
 
 
-# Merging and crossing flows
-
-
-def _slow_flow(lane: LanePoint, leaving: LanePoint, draws: Draws) -> Parameters:
-    drawn = dict(flow_to_enter(lane, leaving, draws))
-    drawn["flow_speed"] = value(whole(draws, 9, 10))
-    drawn["source_dist_interval"] = interval(draws, (14, 16), (33, 42))
-    return drawn
-
-
-def _straight_entry(lane: LanePoint, side: str) -> tuple[LanePoint, LanePoint] | None:
-    """From a side: the end of a lane that leads straight through the junction, and the start of the lane behind."""
-    net, entry = lane.net, entry_of(lane)
-    for other in junction_entries(net, int(net.lane_junction[lane.lane])):
-        end = LanePoint(net, other, float(net.lane_length[other]))
-        low, high = SIDES[side]
-        angle = np.degrees(angle_between(entry.place.yaw, end.place.yaw)) % 360.0
-        if not low < angle < high or end.way_from_junction() < 45.0 or is_driving(end.to_the("left")):
-            continue
-        for inside in lanes_after(net, other):
-            target = straightest(net, inside)
-            if abs(heading_change(net, inside)) < 0.6 and target >= 0 and net.lane_junction[target] < 0:
-                return end, LanePoint(net, target, 0.0)
-    return None
-
-
-def _leaves_interurban(lane: LanePoint) -> bool:
-    net = lane.net
-    leaving = straightest(net, lane.lane)
-    beside = LanePoint(net, leaving, min(10.0, float(net.lane_length[leaving]))).left() if leaving >= 0 else None
-    return _turns_left_without_light(lane) and is_driving(beside) and _straight_entry(lane, "opposite") is not None
-
-
-def _enters_interurban(lane: LanePoint) -> bool:
-    found = _straight_entry(lane, "left")
-    if found is None or not _turns_left_without_light(lane):
-        return False
-    return all(is_driving(p.left()) for p in (found[0].walk_back(40.0), found[1].ahead(30.0)))
-
-
-def _turns_left_without_light(lane: LanePoint) -> bool:
-    return not is_signalled(lane) and turn_of(lane) < -_SHARP
-
-
-def _interurban(side: str) -> Callable[[LanePoint, LanePoint, Draws], Parameters]:
-    def parameters(lane: LanePoint, leaving: LanePoint, draws: Draws) -> Parameters:
-        found = _straight_entry(lane, side)
-        assert found is not None  # the recipe has found it
-        return {
-            "start_actor_flow": location(found[0].walk_back(40.0)),
-            "end_actor_flow": location(found[1].ahead(30.0)),
-            "flow_speed": value(whole(draws, 9, 11)),
-            "source_dist_interval": interval(draws, (25, 28), (36, 39)),
-        }
-
-    return parameters
-
-
-def _lane_beside_through(lane: LanePoint) -> bool:
-    """A lane on the right, and both go straight on through the junction."""
-    net, entry = lane.net, entry_of(lane)
-    right, leaving = entry.to_the("right"), straightest(net, lane.lane)
-    if right is None or not is_driving(right) or leaving < 0 or abs(turn_of(lane)) > 20.0:
-        return False
-    inside = straightest(net, right.lane)
-    beyond = LanePoint(net, leaving, 0.0).to_the("right")
-    return beyond is not None and inside >= 0 and straightest(net, inside) == beyond.lane
-
-
-def _cutting_in(lane: LanePoint, leaving: LanePoint, draws: Draws) -> Parameters:
-    right = entry_of(lane).to_the("right")
-    assert right is not None  # the recipe has found it
-    return {
-        "other_actor_location": location(right.walk_back(float(whole(draws, 40, 45)))),
-        "end_location": location(leaving.ahead(30.0)),
-    }
-
-
-def _bicycles_beside(lane: LanePoint) -> bool:
-    return turn_of(lane) > _SHARP and entry_of(lane).outward("right", LaneType.BIKING)[1]
-
-
-def _bicycle_flow(lane: LanePoint, leaving: LanePoint, draws: Draws) -> Parameters:
-    beside, _ = entry_of(lane).outward("right", LaneType.BIKING)
-    start = location(beside.walk_back(float(whole(draws, 40, 50))))
-    return {
-        "start_actor_flow": start,
-        "end_actor_flow": start,
-        "flow_speed": value(whole(draws, 8, 12)),
-        "source_dist_interval": interval(draws, (5, 15), (25, 30)),
-    }
-
-
-def _leave_by_right_lane(start: LanePoint, draws: Draws) -> Draft | None:
-    """From the lane left of the one that turns off, whose stream is to be crossed."""
-    draft = _TURN_OFF.draft(start, draws)
-    if draft is None or len(draft.stretches) < 3:
+def _changing_lanes(start: LanePoint, draws: Draws) -> Draft | None:
+    """To the left twice where there are three lanes, else to the left and back; the route begins with its trigger."""
+    ways = [float(draws.uniform(*way)) for way in _IN_EACH_LANE]
+    if start.way_to_junction() < sum(ways) + 5.0 or is_driving(start.to_the("right")):
         return None
-    (right, s_from, s_to), *rest = draft.stretches
-    left = LanePoint(start.net, right, s_from).to_the("left")
-    if left is None or not is_driving(left) or s_to - s_from < 45.0:
-        return None
-    change = s_to - 30.0
-    there = LanePoint(start.net, right, change).to_the("left")
-    trigger = draft.trigger.to_the("left")
-    if there is None or trigger is None:
-        return None
-    return Draft(((left.lane, left.s, there.s), (right, change, s_to), *rest), trigger, draft.parameters)
+    here, stretches = start, []
+    for k, way in enumerate(ways):
+        stretches += ahead_stretches(here, way)
+        change = here.ahead(way)
+        if k < len(ways) - 1:
+            side = "left" if k == 0 or is_driving(change.to_the("left")) else "right"
+            beside = change.to_the(side)
+            if beside is None or not is_driving(beside) or not _may_change(change, side):
+                return None
+            here = beside
+    return Draft(tuple(stretches), start, {}, pitch=_CHANGE_PITCH)
 
 
-def _exit_flow(lane: LanePoint, leaving: LanePoint, draws: Draws) -> Parameters:
-    return {
-        "start_actor_flow": location(entry_of(lane).walk_back(110.0)),
-        "end_actor_flow": location(leaving.ahead(30.0)),
-        "flow_speed": value(whole(draws, 10, 12)),
-        "source_dist_interval": interval(draws, (18, 20), (33, 46)),
-    }
-
-
-def _turns_off(lane: LanePoint) -> bool:
-    """The lane on the left leads to another road, and nothing makes the stream, which would run into the ego, halt."""
-    net, beside = lane.net, entry_of(lane).to_the("left")
-    if beside is None or not is_driving(beside) or is_signalled(lane):
-        return False
-    if int(net.lane_stop_sign[entry_of(lane).lane]) >= 0:
-        return False
-    inside = straightest(net, beside.lane)
-    ways_out = [straightest(net, lane.lane), straightest(net, inside) if inside >= 0 else -1]
-    return min(ways_out) >= 0 and len({int(net.lane_road[i]) for i in ways_out}) == 2
-
-
-_TURN_OFF = through(_turns_off, 55.0, (40.0, 50.0), _exit_flow)
+def _may_change(point: LanePoint, side: str) -> bool:
+    """The markings allow a change to a side, here and on either side of here."""
+    bit = LANE_CHANGE_LEFT if side == "left" else LANE_CHANGE_RIGHT
+    return all(
+        p.junction < 0 and is_driving(p.to_the(side)) and p.lane_change & bit
+        for p in (point.back(_CHANGE_ROOM), point, point.ahead(_CHANGE_ROOM))
+    )
 
 
 def _parked(start: LanePoint, draws: Draws) -> Draft | None:
@@ -351,35 +234,32 @@ MORE_RECIPES: Mapping[str, Recipe] = {
         _crossed_without_light, 30.0, (25.0, 40.0), _priority_taken, blind_driver_is_met
     ),
     "NonSignalizedJunctionLeftTurn": through(
-        _left_without_light, 55.0, (30.0, 40.0), _across_fast_stream, _stream_before_ego
+        _left_without_light, 55.0, (30.0, 40.0), _across_fast_stream, stream_before_ego
     ),
-    "SignalizedJunctionRightTurn": through(_right_into_traffic, 25.0, (30.0, 40.0), _right_turn, _stream_meets_ego),
-    "NonSignalizedJunctionRightTurn": through(_right_without_light, 25.0, (30.0, 40.0), _right_turn, _stream_meets_ego),
+    "SignalizedJunctionRightTurn": through(_right_into_traffic, 25.0, (30.0, 40.0), _right_turn, stream_meets_ego),
+    "NonSignalizedJunctionRightTurn": through(_right_without_light, 25.0, (30.0, 40.0), _right_turn, stream_meets_ego),
     "SignalizedJunctionLeftTurnEnterFlow": through(
-        left_across_traffic, 25.0, (30.0, 40.0), left_turn, _stream_meets_ego
+        left_across_traffic, 25.0, (30.0, 40.0), left_turn, stream_meets_ego
     ),
     "NonSignalizedJunctionLeftTurnEnterFlow": through(
-        _left_without_light, 55.0, (30.0, 40.0), _into_fast_stream, _stream_before_ego
+        _left_without_light, 55.0, (30.0, 40.0), _into_fast_stream, stream_before_ego
     ),
     "T_Junction": through(_at_t_junction, 25.0, (30.0, 40.0)),
-    "SequentialLaneChange": along(can_pass_on_left, 100.0, (115.0, 125.0)),
+    "SequentialLaneChange": Recipe(lane_starts, _changing_lanes, road_key, detour=8.0),
     "VanillaNonSignalizedTurn": through(_turns_without_light, 25.0, (25.0, 35.0)),
     "VanillaNonSignalizedTurnEncounterStopsign": through(_turns_behind_stop_sign, 25.0, (25.0, 35.0)),
     "VanillaSignalizedTurnEncounterGreenLight": through(_turns_with_light, 25.0, (25.0, 35.0)),
     "VanillaSignalizedTurnEncounterRedLight": through(_turns_with_light, 25.0, (25.0, 35.0)),
     "InvadingTurn": along(_oncoming_beside, 95.0, (100.0, 114.0), _invaders),
-    "MergerIntoSlowTraffic": through(enters_flow, 25.0, (34.0, 40.0), _slow_flow),
-    "MergerIntoSlowTrafficV2": through(enters_flow, 25.0, (34.0, 40.0), _slow_flow),
-    "HighwayExit": Recipe(movements, _leave_by_right_lane, movement_key, detour=8.0),
-    "HighwayCutIn": through(_lane_beside_through, 45.0, (70.0, 80.0), _cutting_in),
-    "InterurbanActorFlow": through(
-        _leaves_interurban, 45.0, (34.0, 40.0), _interurban("opposite"), _stream_meets_ego
-    ),
-    "InterurbanAdvancedActorFlow": through(
-        _enters_interurban, 45.0, (44.0, 50.0), _interurban("left"), _stream_meets_ego
-    ),
-    "CrossingBicycleFlow": through(_bicycles_beside, 30.0, (30.0, 40.0), _bicycle_flow, _stream_meets_ego),
+    **FLOW_RECIPES,
     "ParkingExit": Recipe(lane_starts, _parked, road_key),
 }
 
-ALL_RECIPES: Mapping[str, Recipe] = {**RECIPES, **MORE_RECIPES}
+#: Of the 44 types of Bench2Drive, in the order of the built-in suites.
+BENCH2DRIVE_RECIPES: Mapping[str, Recipe] = {**RECIPES, **MORE_RECIPES}
+
+ALL_RECIPES: Mapping[str, Recipe] = {
+    **BENCH2DRIVE_RECIPES,
+    "EnterActorFlowV2": RECIPES["EnterActorFlow"],
+    "PriorityAtJunction": through(is_signalled, 40.0, (25.0, 40.0)),
+}

@@ -111,6 +111,10 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     _prop("container", 1.03, 0.97, 0.90),
     _prop("busstop", 1.90, 0.80, 1.38),
     _prop("barrel", 0.32, 0.32, 0.46),
+    # Blockers of Leaderboard 2.0's walkers; sizes estimated from what they show
+    _prop("busstoplb", 1.90, 0.80, 1.38),
+    _prop("foodcart", 1.00, 0.70, 1.20),
+    _prop("haybalelb", 0.90, 0.90, 0.80),
 )
 
 _INDEX = {blueprint.id: index for index, blueprint in enumerate(BLUEPRINTS)}

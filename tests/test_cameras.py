@@ -6,18 +6,23 @@ import hashlib
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from camera_world import busy_world, empty_world, lane_place, put, scene, town
 
+from scenarios.weather import WEATHER_FIELDS, Weather, is_night
 from simulator.errors import SensorError
+from simulator.scenery.surfaces import KERB_HEIGHT
 from simulator.scenery.tags import Tag
 from simulator.sensors.camera import OUTPUTS, Camera
 from simulator.sensors.camera_encode import decode_depth
 from simulator.sensors.camera_geometry import Pose, focal_length, mounted, pose_matrix, project, rotation
-from simulator.sensors.scene import Scene
+from simulator.sensors.scene import Scene, View
+from simulator.sensors.scene_weather import Field, is_dark
+from simulator.state import MAX_ACTORS
 
 ROOT = Path(__file__).resolve().parent.parent
 BLUE, GREEN, RED, ALPHA = range(4)
@@ -159,8 +164,8 @@ def test_traffic_lights_show_their_state() -> None:
 # ---- agreement with embree -------------------------------------------------------------------------------------------
 
 
-def cast_rays(where: Scene, axes: np.ndarray, position: np.ndarray, width: int, height: int, fov: float):
-    """Class and depth of every pixel by Embree; sky where nothing is hit."""
+def ray_caster(where: Scene) -> Callable:
+    """A function from a view to class and depth of every pixel by Embree; sky where nothing is hit."""
     rtcore = pytest.importorskip("embreex.rtcore_scene")
     from embreex.mesh_construction import TriangleMesh
 
@@ -171,14 +176,20 @@ def cast_rays(where: Scene, axes: np.ndarray, position: np.ndarray, width: int, 
     triangles = np.flatnonzero(kept)
     embree = rtcore.EmbreeScene()
     TriangleMesh(embree, where.vertex, where.triangle[triangles])
-    f = focal_length(width, fov)
-    column, row = np.meshgrid((np.arange(width) + 0.5 - width / 2) / f, (np.arange(height) + 0.5 - height / 2) / f)
-    rays = axes[:, 0] + column[..., None] * axes[:, 1] - row[..., None] * axes[:, 2]
-    origins = np.broadcast_to(position, (width * height, 3)).astype(np.float32)
-    hit = embree.run(origins.copy(), rays.reshape(-1, 3).astype(np.float32), query="INTERSECT", output=True)
-    found = hit["primID"].reshape(height, width)
-    tags = np.where(found >= 0, where.tag[triangles[np.maximum(found, 0)]], int(Tag.SKY))
-    return tags, np.where(found >= 0, hit["tfar"].reshape(height, width), np.inf)
+
+    def cast(view: View) -> tuple[np.ndarray, np.ndarray]:
+        height, width = view.triangle.shape
+        column = (np.arange(width) + 0.5 - width / 2) / view.focal
+        row = (np.arange(height) + 0.5 - height / 2) / view.focal
+        column, row = np.meshgrid(column, row)
+        rays = view.axes[:, 0] + column[..., None] * view.axes[:, 1] - row[..., None] * view.axes[:, 2]
+        origins = np.broadcast_to(view.position, (width * height, 3)).astype(np.float32)
+        hit = embree.run(origins.copy(), rays.reshape(-1, 3).astype(np.float32), query="INTERSECT", output=True)
+        found = hit["primID"].reshape(height, width)
+        tags = np.where(found >= 0, where.tag[triangles[np.maximum(found, 0)]], int(Tag.SKY))
+        return tags, np.where(found >= 0, hit["tfar"].reshape(height, width), np.inf)
+
+    return cast
 
 
 def agreement(where: Scene, name: str, maps: Path | None, seed: int) -> tuple[float, float]:
@@ -186,6 +197,7 @@ def agreement(where: Scene, name: str, maps: Path | None, seed: int) -> tuple[fl
     draws = np.random.default_rng(seed)
     world = busy_world(network, seed)
     where.place(world)
+    cast = ray_caster(where)
     same_class, same_depth, pixels = 0, 0, 0
     for _ in range(6):
         x, y, z, yaw = lane_place(network, draws)
@@ -197,7 +209,7 @@ def agreement(where: Scene, name: str, maps: Path | None, seed: int) -> tuple[fl
         axes, position = pose_matrix(pose)
         fov = float(draws.uniform(50, 110))
         view = where.look(axes, position, 320, 180, fov, far=1e6, detail=1e9)
-        tags, depth = cast_rays(where, axes, position, 320, 180, fov)
+        tags, depth = cast(view)
         mine = np.where(view.triangle >= 0, where.tag[view.triangle], int(Tag.SKY))
         same_class += int((mine == tags).sum())
         with np.errstate(invalid="ignore"):
@@ -312,6 +324,58 @@ def test_fog_hides_what_is_far() -> None:
         return float(image[(depth > 100.0) & (depth < 900.0)].std(axis=0).mean())
 
     assert contrast(100.0) < 0.35 * contrast(0.0)
+
+
+def test_weather_is_read_in_carlas_order_and_dark_is_what_the_leaderboard_calls_night() -> None:
+    order = [name.replace("_", "") for name in WEATHER_FIELDS]
+    assert len(order) == len(Field)
+    for field in Field:
+        assert field.name.replace("_", "").lower() in order[field], (field, order[field])
+    draws = np.random.default_rng(0)
+    for _ in range(300):
+        values = draws.uniform(0.0, 100.0, len(Field))
+        values[Field.SUN_ALTITUDE] = draws.uniform(-90.0, 180.0)
+        assert is_dark(values) == is_night(Weather(*values.tolist()))
+
+
+# ---- actors in the scene  -----------------------------------------------------------------------------------------
+
+
+def test_a_full_record_fits_whatever_its_models() -> None:
+    world = empty_world()
+    for _ in range(MAX_ACTORS):
+        x, y, z, yaw = lane_place(town(), np.random.default_rng(1))
+        put(world, "vehicle.nissan.patrol_2021", x, y, z, yaw)
+    where = scene()
+    where.place(world)
+    assert where.num_actors == MAX_ACTORS
+
+
+def test_hidden_actors_and_the_one_that_is_left_out_are_not_in_the_scene() -> None:
+    world = busy_world(town(), 4, vehicles=3, walkers=2)
+    world["hidden"][1] = 1
+    where = scene()
+    where.place(world, skip_slot=0)
+    assert where.actor_slot[: where.num_actors].tolist() == [2, 3, 4]
+
+
+def test_walkers_stand_on_the_kerb_and_step_as_they_walk() -> None:
+    world = empty_world()
+    x, y, z, _ = lane_place(town(), np.random.default_rng(5), 5)
+    put(world, "walker.pedestrian.0003", x, y, z, speed=1.4)
+    where = scene()
+
+    def lowest_and_stride() -> tuple[float, float]:
+        where.place(world)
+        points = where.vertex[where.actor_vertex[0, 0] : where.actor_vertex[0, 1]]
+        return float(points[:, 2].min()) - z, float(np.ptp(points[:, 0]))
+
+    world["travelled"][0] = 0.0
+    low, together = lowest_and_stride()
+    world["travelled"][0] = 0.375  # half a step
+    _, apart = lowest_and_stride()
+    assert low == pytest.approx(KERB_HEIGHT, abs=0.02)
+    assert apart > together + 0.3
 
 
 # ---- bad input -------------------------------------------------------------------------------------------------------

@@ -184,20 +184,21 @@ def test_terrain_and_sidewalks_leave_the_driving_lanes_free(network: RoadNetwork
     assert over_lanes(mesh, ground, points, 0.02) <= 0.002 * len(points)
 
 
+_CASTERS: dict[int, tuple] = {}
+
+
 def blocked(scenery: TownScenery, eye: np.ndarray, spot: np.ndarray) -> bool:
     """Whether anything stands in the straight line, but for the last half metre."""
     rtcore = pytest.importorskip("embreex.rtcore_scene")
     from embreex.mesh_construction import TriangleMesh
 
-    if not hasattr(blocked, "scenes"):
-        blocked.scenes = {}
-    key = id(scenery)
-    if key not in blocked.scenes:
+    key = id(scenery.mesh.vertex)
+    if key not in _CASTERS:
         embree = rtcore.EmbreeScene()
         TriangleMesh(embree, scenery.mesh.vertex, scenery.mesh.triangle)
-        blocked.scenes[key] = embree
+        _CASTERS[key] = (scenery, embree)  # kept together, so that the id stays this town's
     ray = (spot - eye).astype(np.float32)
-    hit = blocked.scenes[key].run(eye[None].astype(np.float32), ray[None], query="INTERSECT", output=True)
+    hit = _CASTERS[key][1].run(eye[None].astype(np.float32), ray[None], query="INTERSECT", output=True)
     length = float(np.linalg.norm(ray))
     return bool(hit["primID"][0] >= 0) and float(hit["tfar"][0]) * length < length - 0.5
 

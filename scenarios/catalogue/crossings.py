@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Callable
+from typing import NamedTuple
 
 from scenarios.lane_points import LanePoint, angle_between
 from scenarios.parameters import SIDE, BlueprintId, degrees, metres
@@ -37,6 +39,10 @@ from simulator.blueprints import HALF_SIZE
 from simulator.roads.network import LaneType
 
 _CROSSING_SPEED = 1.8  # m/s of those who cross behind a turn
+_WALKER_ROOM = 0.32  # m from a walker's centre to what it passes: half its width over the corner, and 5 cm
+_PAST_BOX = 8.0  # m of a walk in which what hides the walker lies behind it
+_MOST_ROOM = 4.0  # m that a walker starts further away than officially, at most
+_ROOM_STEP = 0.1  # m
 
 
 @scenario_type(
@@ -51,22 +57,26 @@ def dynamic_object_crossing(
 ) -> Script:
     """A walker steps out from behind an object on the sidewalk, into the ego's way.
 
-    The object stands beside the lane `distance` m ahead. The walker sets out at 2 m/s when the ego is 2.1 s (0.1 s more
-    for every 5 degrees of `crossing_angle`) or 6 m away. Afterwards both go; ends 40 m later.
+    The object stands beside the lane `distance` m ahead, the walker beyond it, as near as it can be to get past. It
+    sets out at 2 m/s when the ego is 2.1 s (0.1 s more for every 5 degrees of `crossing_angle`) or 6 m away. Afterwards
+    both go; ends 40 m later.
     """
     meeting = at.trigger.ahead(distance)
     roadside, is_sidewalk = meeting.outward(direction, LaneType.SIDEWALK)
     outward = toward(direction)
     aside = 0.0 if is_sidewalk else outward * 1.5
+    blocker = roadside.beside(right=aside, turned=QUARTER_TURN)
     length, width, _ = (float(v) for v in HALF_SIZE[blocker_model[0]])
-    # half its length and 0.5 m in the official code; it stands across the road, so its width must be passed as well
-    behind = roadside.ahead(max(length + 0.5, width + 0.3))
-    start = behind.beside(right=outward * 1.2, turned=-outward * (QUARTER_TURN + crossing_angle))
+
+    def beyond(metres: float) -> Place:
+        return roadside.ahead(metres).beside(right=outward * 1.2, turned=-outward * (QUARTER_TURN + crossing_angle))
+
+    start = _free_start(beyond, length + 0.5, Box(blocker, length, width))
     way = 2.0 * start.distance(meeting.place)
     patience = 2.1 + _more_patience(crossing_angle)
     return Script(
         cast=(
-            Member("blocker", blocker_model, roadside.beside(right=aside, turned=QUARTER_TURN)),
+            Member("blocker", blocker_model, blocker),
             Member("walker", WALKER, start, hidden=True),
         ),
         strands=(
@@ -90,6 +100,39 @@ def _more_patience(crossing_angle: float) -> float:
     return 0.1 * math.floor(math.degrees(crossing_angle) / 5.0 + 1e-9)
 
 
+class Box(NamedTuple):
+    """What hides a walker: where it stands, half its length and half its width, metres."""
+
+    place: Place
+    half_length: float
+    half_width: float
+
+
+def _free_start(beyond: Callable[[float], Place], metres: float, box: Box) -> Place:
+    """The first place from `metres` beyond a box from which a walker gets past it.
+
+    With a crossing angle the walker comes back toward the box while it walks in, so the official half length and 0.5 m
+    do not always do. One that walks nearly along the road gets what room there is.
+    """
+    for k in range(int(_MOST_ROOM / _ROOM_STEP) + 1):
+        start = beyond(metres + k * _ROOM_STEP)
+        if _gets_past(start, box):
+            return start
+    return start
+
+
+def _gets_past(start: Place, box: Box) -> bool:
+    """True when a walker who goes straight on for `_PAST_BOX` m never comes closer to the box than `_WALKER_ROOM`."""
+    c, s = math.cos(box.place.yaw), math.sin(box.place.yaw)
+    for k in range(int(_PAST_BOX / 0.1)):
+        here = start.moved(forward=0.1 * k)
+        dx, dy = here.x - box.place.x, here.y - box.place.y
+        along, across = abs(dx * c + dy * s) - box.half_length, abs(dy * c - dx * s) - box.half_width
+        if max(along, across) < _WALKER_ROOM:
+            return False
+    return True
+
+
 @scenario_type(
     "ParkingCrossingPedestrian",
     distance=metres(12.0),
@@ -106,12 +149,19 @@ def parking_crossing_pedestrian(at: Site, distance: float, direction: str, cross
     spot = at.trigger.ahead(distance)
     # the walker's place needs the car's length, so the car is drawn here
     car = OBSTACLE_CAR[zlib.crc32(at.spec.route_id.encode()) % len(OBSTACLE_CAR)]
-    meeting = spot.ahead(float(HALF_SIZE[car][0]) + 0.5)
+    length, width, _ = (float(v) for v in HALF_SIZE[car])
+    meeting = spot.ahead(length + 0.5)
     outward = toward(direction)
-    start = meeting.beside(right=outward * meeting.width, turned=-outward * (QUARTER_TURN + crossing_angle))
+    parked = spot.beside(right=outward * spot.width)
+
+    def beyond(metres: float) -> Place:
+        point = spot.ahead(metres)
+        return point.beside(right=outward * point.width, turned=-outward * (QUARTER_TURN + crossing_angle))
+
+    start = _free_start(beyond, length + 0.5, Box(parked, length, width))
     return Script(
         cast=(
-            Member("car", (car,), spot.beside(right=outward * spot.width)),
+            Member("car", (car,), parked),
             Member("walker", WALKER, start, hidden=True),
         ),
         strands=(

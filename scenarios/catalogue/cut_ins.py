@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from scenarios.parameters import SIDE, Point, metres
+import math
+
+from scenarios.parameters import SIDE, Point, Unused, metres
 from scenarios.parts import KMH, in_parking_lane, joining_track
 from scenarios.placement import NotPlaced, Site
 from scenarios.registry import scenario_type
@@ -33,6 +35,7 @@ from scenarios.vocabulary import (
 )
 from simulator.state import DriverFlag, VehicleLight
 
+_USUAL_ACCELERATION = 2.0  # m/s2 of an ego that sets out at the beginning of its route
 _JOIN_METRES = 8.0  # along the road within which a BasicAgent gets from the kerb into its lane
 
 
@@ -110,11 +113,11 @@ def static_cut_in(at: Site, distance: float, direction: str) -> Script:
     )
 
 
-@scenario_type("HighwayCutIn", other_actor_location=Point(), end_location=Point())
-def highway_cut_in(at: Site, other_actor_location: Location, end_location: Location) -> Script:
+@scenario_type("HighwayCutIn", other_actor_location=Point(), end_location=Unused())
+def highway_cut_in(at: Site, other_actor_location: Location, end_location: None) -> Script:
     """A car enters the road through the junction ahead at the same time as the ego, and cuts in from the right.
 
-    It drives so as to be 10 m behind its junction exit when the ego is at its own, changes to the lane on its left
+    It drives so as to be 10 m beyond its junction exit when the ego is at its own, changes to the lane on its left
     within 2.3 s at 80 % of the ego's speed, stays there for 3 s, and goes. Ends then; `end_location` has no effect, as
     officially.
     """
@@ -123,8 +126,8 @@ def highway_cut_in(at: Site, other_actor_location: Location, end_location: Locat
     beside = goal.to_the("left")
     if beside is None:
         raise NotPlaced("there is no lane on the left for the car to cut into")
-    # the official code measures these ways by the car's speed at that moment
-    speed = beside.speed_limit
+    # the official code measures these ways by the car's speed at that moment, which is about the ego's
+    speed = min(beside.speed_limit, math.sqrt(2.0 * _USUAL_ACCELERATION * at.junction.exit))
     way = (0.3 + 2.0 + 3.0) * speed
     change = joining_track(at, beside, goal.place, way + 20.0, blend=2.3 * speed)
     junction = at.junction.junction

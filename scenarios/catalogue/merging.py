@@ -5,7 +5,7 @@ from __future__ import annotations
 from scenarios.director_state import MAX_FLOWS, MAX_STRANDS
 from scenarios.geometry import junction_entries, junction_exits
 from scenarios.lane_points import LanePoint, lane_point_at
-from scenarios.parameters import SIDE, Interval, Parameter, Point, metres_per_second
+from scenarios.parameters import SIDE, Interval, Parameter, Point, Unused, metres_per_second
 from scenarios.parts import BICYCLE, hold_lights
 from scenarios.placement import NotPlaced, Site
 from scenarios.registry import scenario_type
@@ -85,19 +85,18 @@ def merger_into_slow_traffic_v2(
     As MergerIntoSlowTraffic, but the junction itself is not cleared, its exits on the ego's way are closed, and the
     vehicles behind it move forward only when the ego has left it.
     """
-    start, end = _ends(at, start_actor_flow, end_actor_flow)
-    flow = _flow(at, "slow", start, end, source_dist_interval, flow_speed, initial=True)
-    closed = (start.lane, *(p.lane for p in at.exit.ahead(10.0).same_direction_lanes()))
-    return Script(
-        flows=(flow,),
-        strands=(
-            (ClearEgoEntry(), CloseLanes(closed), RouteSources(False), StartFlow(flow.name)),
-            (LeftJunction(), ExtendExit(20.0 + end.way_from_junction()), Forever()),
-            *_end_near(end.same_direction_lanes()),
-        ),
-        finish=(RouteSources(True), FreeJunction(), ReopenLanes(closed)),
-        timeout=True,
-    )
+    return _enter_beyond(at, "slow", start_actor_flow, end_actor_flow, flow_speed, source_dist_interval)
+
+
+@scenario_type("EnterActorFlowV2", **_FLOW)
+def enter_actor_flow_v2(
+    at: Site, start_actor_flow: Location, end_actor_flow: Location, flow_speed: float, source_dist_interval: Between
+) -> Script:
+    """The ego must enter a fast stream of cars beyond a junction, as at a motorway's entry with a lane of its own.
+
+    A type of Leaderboard 2.0 that does what MergerIntoSlowTrafficV2 does.
+    """
+    return _enter_beyond(at, "fast", start_actor_flow, end_actor_flow, flow_speed, source_dist_interval)
 
 
 @scenario_type("HighwayExit", **_FLOW)
@@ -192,9 +191,9 @@ def interurban_advanced_actor_flow(
     )
 
 
-@scenario_type("CrossingBicycleFlow", **_FLOW)
+@scenario_type("CrossingBicycleFlow", **{**_FLOW, "end_actor_flow": Unused()})
 def crossing_bicycle_flow(
-    at: Site, start_actor_flow: Location, end_actor_flow: Location, flow_speed: float, source_dist_interval: Between
+    at: Site, start_actor_flow: Location, end_actor_flow: None, flow_speed: float, source_dist_interval: Between
 ) -> Script:
     """The ego must turn across a stream of bicycles.
 
@@ -267,6 +266,23 @@ def _enter(at: Site, flows: tuple[Flow, ...], sources: list[LanePoint], sinks: l
                 *(StartFlow(flow.name) for flow in flows),
             ),
             *_end_near(sinks),
+        ),
+        finish=(RouteSources(True), FreeJunction(), ReopenLanes(closed)),
+        timeout=True,
+    )
+
+
+def _enter_beyond(at: Site, name: str, first: Location, last: Location, speed: float, spacing: Between) -> Script:
+    """A stream on one lane; the exits on the ego's way are closed, and what stands behind them moves when it is out."""
+    start, end = _ends(at, first, last)
+    flow = _flow(at, name, start, end, spacing, speed, initial=True)
+    closed = (start.lane, *(p.lane for p in at.exit.ahead(10.0).same_direction_lanes()))
+    return Script(
+        flows=(flow,),
+        strands=(
+            (ClearEgoEntry(), CloseLanes(closed), RouteSources(False), StartFlow(flow.name)),
+            (LeftJunction(), ExtendExit(20.0 + end.way_from_junction()), Forever()),
+            *_end_near(end.same_direction_lanes()),
         ),
         finish=(RouteSources(True), FreeJunction(), ReopenLanes(closed)),
         timeout=True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scenarios.parts import hold_lights, note_missing_lights
-from scenarios.placement import Site
+from scenarios.placement import NotPlaced, Site
 from scenarios.registry import scenario_type
 from scenarios.script import Script, Strand
 from scenarios.vocabulary import Drove, End, LeftJunction, Wait
@@ -71,3 +71,16 @@ def vanilla_signalized_turn_encounter_red_light(at: Site) -> Script:
             _BEYOND_JUNCTION,
         )
     )
+
+
+@scenario_type("PriorityAtJunction")
+def priority_at_junction(at: Site) -> Script:
+    """The ego has priority at the junction ahead: its light is green and the others red until it has left it.
+
+    A type of Leaderboard 2.0, which lets an ego gather speed before another scenario takes place in the junction. Left
+    out where there is no light for the ego, as officially.
+    """
+    lights = hold_lights(at, ego=LightState.GREEN, others=LightState.RED)
+    if not lights:
+        raise NotPlaced("the junction ahead has no traffic light for the ego")
+    return Script(strands=((*lights, LeftJunction(at.junction.junction), End()),))

@@ -21,7 +21,7 @@ import numpy as np
 from simulator.errors import MapError
 from simulator.roads.corridor_layout import LIT_TYPES, MOTORWAY_TYPES, STOP_SIGN_TYPES, Layout, layout_for
 from simulator.roads.corridor_motorway import draw_motorway_junction
-from simulator.roads.corridor_runs import MOUTH, Run, reference_line, split_runs
+from simulator.roads.corridor_runs import MOUTH, Run, reference_line, split_runs, with_trigger
 from simulator.roads.corridor_space import Space
 from simulator.roads.writer.geometry import Path, Pose, Profile, wrap
 from simulator.roads.writer.junction import Junction
@@ -38,6 +38,7 @@ SHORTEST_ARM = 45.0
 _TURN = math.radians(35)  # a gap that bends more is a turn at a crossing
 _LEAST_SETBACK = 12.0  # metres from a crossing's middle to the mouth of an added arm
 _CLEAR_OF_CURB = 7.0  # metres between the edge of a crossing road and the mouth of an added arm
+LONGEST = 2000.0  # metres of a route
 _FARTHEST_SHIFT = 16.0  # metres that an arm may lie beside the crossing's axis to pass through a flow point
 
 
@@ -46,6 +47,7 @@ def build_corridor(
     positions: np.ndarray,
     scenario_type: str,
     flow_points: Mapping[str, tuple[float, float, float]] | None = None,
+    trigger: tuple[float, float, float, float] | None = None,
 ) -> str:
     """OpenDRIVE text of a corridor around a route.
 
@@ -55,18 +57,27 @@ def build_corridor(
         scenario_type: decides lanes, arms and control; an unknown type gets a street of 2+2 lanes.
         flow_points: CARLA locations of the scenario's other traffic by the names of the route file (`start_actor_flow`,
             `end_actor_flow`, `other_actor_location`); roads are led through them where that is possible.
+        trigger: x, y, z (CARLA frame) and yaw (rad) of the scenario's trigger point; the road goes on to it.
 
     Returns:
         Text that `carla.Map` reads. The route lies on connected driving lanes, at most 0.2 m beside their middle.
 
     Raises:
-        MapError: when the positions do not make a line.
+        MapError: when the positions do not make a line, or one that is longer than a corridor can be.
     """
     positions = np.asarray(positions, dtype=np.float64)
     if positions.ndim != 2 or positions.shape[1] != 3 or not np.isfinite(positions).all():
         raise MapError(f"corridor {name}: positions must be finite numbers of shape [N, 3], not {positions.shape}")
     if len(positions) < 2 or np.ptp(positions[:, :2], axis=0).max() < 1.0:
         raise MapError(f"corridor {name}: the {len(positions)} positions do not make a line of at least 1 m")
+    length = float(np.sum(np.hypot(*np.diff(positions[:, :2], axis=0).T)))
+    if length > LONGEST:
+        raise MapError(
+            f"corridor {name}: the route is {length / 1000:.1f} km long, and corridors are for routes up to "
+            f"{LONGEST / 1000:g} km, such as those of Bench2Drive; it needs the map of its town"
+        )
+    if trigger is not None:
+        positions = with_trigger(positions, trigger)
     flows = {key: np.array([x, -y, z]) for key, (x, y, z) in (flow_points or {}).items()}
     runs = split_runs(positions * [1.0, -1.0, 1.0])
     town = Town(name, latitude=42.0, longitude=2.0)

@@ -23,6 +23,10 @@ _KNOT = 6.0  # metres between the knots of a reference line
 #: a road and the ways through a junction, where `get_waypoint` may find any of these
 MOUTH = 1.0
 
+_TRIGGER_REACH = 15.0  # metres from the last position before a gap to a trigger that the road must still reach
+_TRIGGER_ASIDE = 0.5  # metres that it may lie beside that road
+_BEYOND_TRIGGER = 3.0  # metres by which the road goes on
+
 _CHANGE = (2.0, 5.5)  # metres to the side that a lane change moves
 
 
@@ -84,6 +88,28 @@ def split_runs(positions: np.ndarray) -> list[Run]:
     kept_runs = [run for i, run in enumerate(runs) if len(run.line) > 1 or i in (0, len(runs) - 1)]
     _give_heading_to_lone_ends(kept_runs)
     return kept_runs
+
+
+def with_trigger(positions: np.ndarray, trigger: tuple[float, float, float, float]) -> np.ndarray:
+    """Positions with a scenario's trigger point among them, where that lies in a gap: triggers lie before junctions.
+
+    Args:
+        positions: float64[N, 3] metres, any frame.
+        trigger: x, y, z metres and heading (rad) in the same frame.
+    """
+    x, y, z, heading = trigger
+    forward = np.array([math.cos(heading), math.sin(heading)])
+    for i in range(len(positions) - 1):
+        step = positions[i + 1, :2] - positions[i, :2]
+        ahead = np.array([x, y]) - positions[i, :2]
+        along = float(ahead @ forward)
+        if np.hypot(*step) <= _GAP or not 0.5 < along < min(_TRIGGER_REACH, np.hypot(*step) - _GAP):
+            continue
+        if abs(float(ahead @ np.array([-forward[1], forward[0]]))) > _TRIGGER_ASIDE:
+            continue
+        beyond = np.array([x, y]) + _BEYOND_TRIGGER * forward
+        return np.insert(positions, i + 1, [[x, y, z], [*beyond, z]], axis=0)
+    return positions
 
 
 def _lane_changes(steps: np.ndarray, lengths: np.ndarray) -> dict[int, float]:

@@ -202,12 +202,15 @@ def _add_kerbs(out: MeshBuilder, grid: _Grid, line: np.ndarray, road: np.ndarray
         left = np.array([-direction[1], direction[0]])  # towards larger y for a step along x
         # of the two sides the one off the piece
         outside_left = not _inside(line, middle + 0.6 * left)
+        outward = left if outside_left else -left
+        beyond = np.clip(np.round((middle + 2.5 * outward)[::-1]).astype(int), 0, np.array(grid.shape) - 1)
+        if grid.walk[tuple(beyond)] and not road[tuple(beyond)]:
+            continue  # the sidewalk of the road that leads here goes on
         ends = np.array([a, b]) if outside_left else np.array([b, a])
         world = _lift(grid, ends, 0.0)
         borders = near_road[tuple(np.clip(np.round(middle[::-1]).astype(int), 0, np.array(grid.shape) - 1))] > 0
         out.add(*wall(world, KERB_HEIGHT, 0.1 if borders else 0.5), KERB, Tag.SIDEWALK, Material.KERB, level=1)
         if borders:
-            outward = left if outside_left else -left
             inner = _lift(grid, ends - outward * (0.16 / _CELL), KERB_HEIGHT + 0.004)
             top = world + np.array([0.0, 0.0, KERB_HEIGHT + 0.004])
             out.add(*strip(inner, top), KERB, Tag.SIDEWALK, Material.KERB, level=1)

@@ -25,7 +25,7 @@ def build_prop(out: ModelBuilder, blueprint: Blueprint) -> None:
         "trafficcone01": _cone, "constructioncone": _cone, "barrel": _barrel, "streetbarrier": _barrier,
         "warningconstruction": _warning, "warningaccident": _warning, "trafficwarning": _arrow_board,
         "vendingmachine": _vending_machine, "advertisement": _advertisement, "container": _container,
-        "busstop": _shelter,
+        "busstop": _shelter, "busstoplb": _shelter,
     }.get(name, _debris if name.startswith("dirtdebris") else _crate)  # fmt: skip
     builder(_Prop(out, size, name))
 

@@ -58,7 +58,8 @@ class Camera:
             check_camera(2 * width, 2 * height, fov)
         self.scene, self.width, self.height, self.fov = scene, width, height, float(fov)
         self.slot, self.antialias = slot, antialias
-        self._shader = Shader(scene)
+        scene.shader = scene.shader or Shader(scene)
+        self._shader: Shader = scene.shader
 
     @property
     def focal(self) -> float:

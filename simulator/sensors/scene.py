@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,7 +35,6 @@ from simulator.state import MAX_ACTORS
 FAR = 1000.0  # metres: the depth camera's range, and how far one sees
 
 _DETAIL_METRES, _DETAIL_FOCAL = 36.0, 0.11  # metres, and metres per pixel of focal length, of full detail
-_ROOM = 48  # actors with the largest model that fit; more actors fit when they are smaller
 
 
 class View(NamedTuple):
@@ -87,8 +86,8 @@ class Scene:
         models = load_models()
         self._models = bundle(models)
         mesh = town.mesh
-        most_vertices = int(np.diff(models.first_vertex).max()) * _ROOM
-        most_triangles = int(np.diff(models.first_triangle).max()) * _ROOM
+        most_vertices = int(np.diff(models.first_vertex).max()) * MAX_ACTORS
+        most_triangles = int(np.diff(models.first_triangle).max()) * MAX_ACTORS
         self.num_static = self.num_triangles = len(mesh.triangle)
         self._static_vertices = len(mesh.vertex)
         v, t = self._static_vertices + most_vertices, self.num_static + most_triangles
@@ -106,6 +105,7 @@ class Scene:
         self.actor_sphere = np.zeros((MAX_ACTORS, 4))
         self.actor_slot = np.zeros(MAX_ACTORS, np.int64)
         self.num_actors = 0
+        self.shader: Any = None  # what paints its views, made by the first camera and shared by all (`shade.Shader`)
         self._scratch = [np.zeros((v, 3)) for _ in range(self.threads)]
         self._views: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
 

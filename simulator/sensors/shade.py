@@ -65,7 +65,8 @@ class Shader:
                 view.triangle, view.inverse_depth, eye, scene.paint, scene.glow, self._lit, scene.normal,
                 scene.material, scene.aux, town.mesh.pattern, town.pictures, light.sky, light.fog, self._parameters,
                 noise.grain, noise.cloud, cells, strength, sunlight, lamplight, town.ground_origin, occlusion,
-                sun_block, beams, light.dark, shift, block[number], block_id[number], out.view(np.uint32)[:, :, 0], low, high,
+                sun_block, beams, light.dark, shift, block[number], block_id[number],
+                out.view(np.uint32)[:, :, 0], low, high,
             )  # fmt: skip
 
         scene.in_bands(band)

@@ -68,7 +68,7 @@ def light_of(weather: np.ndarray) -> Light:
         _mix(horizon, _mix(grey, (255.0, 255.0, 255.0), 0.12), 0.75 * cover),
     )
     gloom = 1.0 - 0.28 * rain - 0.1 * cover
-    haze = _mix(horizon, (186.0 * day + 30.0, 140.0 * day + 26.0, 92.0 * day + 22.0), dust)
+    haze = _mix(_mix(horizon, grey, 0.55 * rain), (186.0 * day + 30.0, 140.0 * day + 26.0, 92.0 * day + 22.0), dust)
 
     density = 0.00035 + 0.030 * fog_density**1.4 + 0.0035 * rain + 0.03 * dust
     depth = np.arange(FOG_STEPS) * FOG_STEP
