@@ -32,7 +32,7 @@ RUN = RunInfo(
     routes={"101": "ParkedObstacle", "102": ""},
     agent="expert",
     seed=7,
-    world="routegym-embedded/1",
+    world="routegym-embedded/2",
     scorer="bench2drive-0.0.4",
 )
 
@@ -70,7 +70,7 @@ def ours(**fields: Any) -> RouteResult:
         "seed": 7,
         "agent": "expert",
         "suite": "smoke",
-        "world": "routegym-embedded/1",
+        "world": "routegym-embedded/2",
         "scorer": "bench2drive-0.0.4",
         "attempt": 2,
         "comfort": 0.25,
