@@ -1,4 +1,4 @@
-"""The suite minitown220 tells drivers apart: the 44 scenario types of Bench2Drive, five routes each, all driven at once."""
+"""The suite minitown220 tells drivers apart: the 44 types of Bench2Drive, five routes each, all driven at once."""
 
 from __future__ import annotations
 
