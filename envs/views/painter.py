@@ -19,7 +19,7 @@ from simulator.sensors.scene import Scene
 VIEWS: Mapping[str, tuple[Pose, float]] = {
     "chase": (Pose(x=-7.2, z=3.5, pitch=-10.0), 82.0),
     "front": (Pose(x=0.8, z=1.6), 90.0),
-    "above": (Pose(x=4.0, z=38.0, pitch=-90.0), 72.0),
+    "above": (Pose(x=6.0, z=95.0, pitch=-90.0), 34.0),
 }
 WIDTH, HEIGHT = 960, 540
 SMALLEST = (320, 180)

@@ -66,10 +66,10 @@ class TopView:
         self.width, self.height = width, height
         self._pixels = width / metres_across
         self._origin = np.array([0.5 * width, EGO_DOWN * height])
-        # Twice as fine as the picture, so that edges are smooth once it is shrunk.
-        rows, columns = np.mgrid[0 : 2 * height, 0 : 2 * width] * 0.5 + 0.25
-        self._ahead = (self._origin[1] - rows) / self._pixels
-        self._right = (columns - self._origin[0]) / self._pixels
+        reach = math.hypot(width, height) / self._pixels * _SCALE  # of the town's pixels, more than is ever seen
+        self._around = math.ceil(reach / TILE)
+        self._patch_key: tuple[int, int] | None = None
+        self._patch = np.empty((0, 0, 3), np.uint8)
 
     def draw(self, world: np.ndarray, path: np.ndarray) -> np.ndarray:
         """uint8[height, width, 3] RGB.
@@ -93,15 +93,33 @@ class TopView:
         return picture
 
     def _ground(self, x: float, y: float, yaw: float) -> np.ndarray:
+        """uint8[2 height, 2 width, 3]: twice as fine as the picture, so that edges are smooth once it is shrunk."""
         town = self._town
         c, s = math.cos(yaw), math.sin(yaw)
-        u = ((x + self._ahead * c - self._right * s - town.origin[0]) * town.scale).astype(np.int64)
-        v = ((y + self._ahead * s + self._right * c - town.origin[1]) * town.scale).astype(np.int64)
+        u, v = (x - town.origin[0]) * town.scale, (y - town.origin[1]) * town.scale
+        tile = (math.floor(u / TILE), math.floor(v / TILE))
+        if tile != self._patch_key:
+            self._patch_key, self._patch = tile, self._colored(*tile)
+        step = 0.5 * town.scale / self._pixels  # town's pixels to a pixel of the fine picture
+        ahead, right = 2.0 * self._origin[1] - 0.5, 0.5 - 2.0 * self._origin[0]  # of its upper left pixel
+        at_u = u - (tile[0] - self._around) * TILE - 0.5 + step * (ahead * c - right * s)
+        at_v = v - (tile[1] - self._around) * TILE - 0.5 + step * (ahead * s + right * c)
+        to_town = np.array([[-step * s, -step * c, at_u], [step * c, -step * s, at_v]])
+        size = (2 * self.width, 2 * self.height)
+        return cv2.warpAffine(self._patch, to_town, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+
+    def _colored(self, column: int, row: int) -> np.ndarray:
+        """The tiles around one, coloured; north up."""
+        town, around = self._town, self._around
         rows, columns = town.tile_index.shape
-        inside = (u >= 0) & (v >= 0) & (u < columns * TILE) & (v < rows * TILE)
-        u, v = np.where(inside, u, 0), np.where(inside, v, 0)
-        tile = np.where(inside, town.tile_index[v // TILE, u // TILE], -1)
-        bits = np.where(tile >= 0, town.tiles[np.maximum(tile, 0), v % TILE, u % TILE], 0)
+        edge = (2 * around + 1) * TILE
+        bits = np.zeros((edge, edge), np.uint8)
+        for r in range(max(row - around, 0), min(row + around + 1, rows)):
+            for c in range(max(column - around, 0), min(column + around + 1, columns)):
+                number = town.tile_index[r, c]
+                if number >= 0:
+                    top, left = (r - row + around) * TILE, (c - column + around) * TILE
+                    bits[top : top + TILE, left : left + TILE] = town.tiles[number]
         return _PALETTE[bits]
 
     def _route(self, picture: np.ndarray, pixels, path: np.ndarray, x: float, y: float) -> None:  # type: ignore[no-untyped-def]
