@@ -17,6 +17,7 @@ from evaluation.options import (
     Options,
     ReportOptions,
     RunOptions,
+    ShowOptions,
     parse_options,
 )
 from simulator.errors import RouteGymError
@@ -59,6 +60,10 @@ def _carry_out(options: Options, command: str, driver: str | None) -> int:
         from evaluation import report_command
 
         return report_command.report(options)
+    if isinstance(options, ShowOptions):
+        from evaluation import show_command
+
+        return show_command.show(options)
     from evaluation import listing
 
     listing.show(options)

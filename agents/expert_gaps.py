@@ -33,6 +33,9 @@ from simulator.state import EGO
 _VEHICLE = int(Kind.VEHICLE)
 
 RUN_UP = 9.0  # m
+GATE_BRAKE = 3.5  # m/s2 to halt there, at most
+LAZY_ACCELERATION = 0.6  # m/s2 with which a gap must still do for the ego not to wait at its run-up
+LAZY_BRAKE = 3.0  # m/s2 for that wait
 LATE_SHARE = 0.27  # of the way through the junction at which a late turn is farthest out
 TURNS_LEFT = -0.8  # rad of heading over a junction
 
@@ -160,11 +163,14 @@ def take_gap(w, e, net, routes, sheet, wanted):  # type: ignore[no-untyped-def]
         e.rushing = 1 if meets_crossing(w, sheet) and gap_is_open(w, sheet) else 0
         return
     k, end, left = roll(sheet, s, speed, wanted, MAX_ACCELERATION, True, STEPS)
-    if k == STEPS:
-        return
+    free = k == STEPS
     gate = find_gate(w, net, routes, sheet)
     if gate > FREE - 1.0:
         return
+    if free:  # but only just? Then rather wait with a run-up than stop at the edge
+        k, end, left = roll(sheet, s, speed, min(wanted, 0.0), LAZY_ACCELERATION, True, STEPS)
+        if k == STEPS or s + speed * speed / (2.0 * LAZY_BRAKE) > gate:
+            return
     if sheet.stop[0] > max(gate, s) + RUN_UP + 6.0:
         if gap_is_open(w, sheet):
             e.rushing = 1
@@ -186,7 +192,7 @@ def take_gap(w, e, net, routes, sheet, wanted):  # type: ignore[no-untyped-def]
             lay_out(w, e, routes, sheet, False, STEPS)
             set_caps(w, e, net, routes, sheet, False)
     if gate + RUN_UP > s - 1.0:
-        sheet.stop[0] = min(sheet.stop[0], max(gate, s + speed * speed / 4.0))
+        sheet.stop[0] = min(sheet.stop[0], max(gate, s + speed * speed / (2.0 * GATE_BRAKE)))
 
 
 @kernel

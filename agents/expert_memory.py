@@ -37,7 +37,7 @@ EXPERT = np.dtype(
         ("manoeuvre", np.int8),
         ("pass_until", np.float64),  # m along the path at which the manoeuvre has ended
         ("blocked", np.float64),  # s behind an obstacle
-        ("wait_offset", np.float64),  # m, place beside the path at which the ego waits to pass it
+        ("wait_offset", np.float64),  # m, place beside the path at which the ego waits to pass it, or began to
         ("acceleration", np.float64),  # m/s2 commanded last
         ("rushing", np.int8),  # 1: on its way through a gap
         ("still", np.float64),  # s the ego has stood

@@ -25,7 +25,7 @@ def nudge(w, e, net, routes, sheet):  # type: ignore[no-untyped-def]
     if e.manoeuvre == KEEP_LANE:
         for n in range(sheet.count[0]):
             if w.kind[sheet.slot[n]] == _VEHICLE:
-                target = max(target, room_needed(w, e, sheet, n))
+                target = max(target, room_needed(w, e, net, routes, sheet, n))
     if target > 0.0:
         lane, lane_s = lane_there(routes, w.route, w.path_s)
         if lane >= 0:
@@ -36,14 +36,17 @@ def nudge(w, e, net, routes, sheet):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def room_needed(w, e, sheet, n):  # type: ignore[no-untyped-def]
-    """Metres to the right that let an oncoming vehicle by, 0 where none are needed."""
+def room_needed(w, e, net, routes, sheet, n):  # type: ignore[no-untyped-def]
+    """Metres to the right that let an oncoming vehicle by, 0 where none are needed; in junctions others turn."""
     j = sheet.slot[n]
     needed = 0.0
     for k in range(STEPS):
         ahead = sheet.s[n, k] - w.path_s
         turn = sheet.turn[n, k]
         if ahead > SIGHT or ahead < -BEHIND or math.cos(turn) > -0.8 or sheet.d[n, k] > 0.0:
+            continue
+        lane, lane_s = lane_there(routes, w.route, sheet.s[n, k])
+        if lane < 0 or net.lane_junction[lane] >= 0:
             continue
         wide = w.half_width[j] * abs(math.cos(turn)) + w.half_length[j] * abs(math.sin(turn))
         line, slope, second = profile_now(e, sheet.s[n, k])

@@ -37,7 +37,7 @@ TOGETHER = 14.0  # m between obstacles that are passed in one go
 SHORTEST = 4.7  # m of path for a shift of 1 m; grows with its square root
 HURRY_AFTER = 5.0  # s behind an obstacle after which the ego passes in a hurry
 TURN_BACK_METRES = 5.0  # of path back into the lane for an ego that has begun to turn out
-BEGUN = 0.3  # m from where it waited at which a pass has begun
+BEGUN = 0.3  # m from the offset at which it was decided on at which a pass has begun
 RETURNED = 0.3  # of the way back, which may be left when the forecasts end: the ego is a tenth of its shift aside then
 OWN_LANE, SAME_WAY, WRONG_WAY = 0, 1, 2
 
@@ -322,7 +322,7 @@ def pass_obstacles(w, e, net, routes, sheet, blocked, wrong_way_ok):  # type: ig
             most = PASS_ACCELERATION if e.blocked < HURRY_AFTER else HURRY_ACCELERATION
             set_caps(w, e, net, routes, sheet, False)
             k, end, left = roll(sheet, w.path_s, w.speed[EGO], 1.0, most, True, STEPS)
-            if k == STEPS:
+            if k == STEPS and end > w.path_s + 4.0:
                 return False
     if not blocked:
         e.blocked = 0.0
@@ -348,6 +348,7 @@ def pass_obstacles(w, e, net, routes, sheet, blocked, wrong_way_ok):  # type: ig
             until = plan_pass(w, e, routes, sheet, cluster, offset)
             if trial_passes(w, e, net, routes, sheet, until, way):
                 take_trial(e, sheet)
+                e.wait_offset = now
                 e.manoeuvre = PASS
                 e.rushing = 1 if e.blocked > HURRY_AFTER else 0
                 e.pass_until = until

@@ -8,12 +8,13 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from envs.observations.bev import BevConfig
+from envs.observations.registry import Observed
 from envs.routes import RouteBatch
-from envs.vector_env import RouteVectorEnv
-from envs.world import Snapshot
+from envs.vector_env import EnvSnapshot, RouteVectorEnv
 
 
-class RouteEnv(gym.Env[np.ndarray, np.ndarray]):
+class RouteEnv(gym.Env[Any, np.ndarray]):
     """Drive a route of a suite: observation, action, reward and end as in `RouteVectorEnv`, for one world.
 
     `info` carries `route_id` and `tick`, and on the end of a route its full `RouteResult` as `result`.
@@ -21,22 +22,29 @@ class RouteEnv(gym.Env[np.ndarray, np.ndarray]):
 
     metadata = {"render_modes": []}  # noqa: RUF012 - Gymnasium's own convention
 
-    def __init__(self, routes: RouteBatch | str | Path = "smoke", *, frame_skip: int = 2, **options: Any) -> None:
-        self._vector = RouteVectorEnv(1, routes, frame_skip=frame_skip, **options)
+    def __init__(
+        self,
+        routes: RouteBatch | str | Path = "smoke",
+        *,
+        frame_skip: int = 2,
+        observation: str | BevConfig = "vector",
+        **options: Any,
+    ) -> None:
+        self._vector = RouteVectorEnv(1, routes, frame_skip=frame_skip, observation=observation, **options)
         self.observation_space = self._vector.single_observation_space
         self.action_space = self._vector.single_action_space
         self._over = True
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[np.ndarray, dict[str, Any]]:
+    ) -> tuple[Observed, dict[str, Any]]:
         """Begin a route. `options={"route": index}` picks it, otherwise it is drawn from the seed."""
         super().reset(seed=seed)
         observations, infos = self._vector.reset(seed=seed, options=options)
         self._over = False
-        return observations[0], _first(infos)
+        return _only(observations), _first(infos)
 
-    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+    def step(self, action: np.ndarray) -> tuple[Observed, float, bool, bool, dict[str, Any]]:
         """Advance by `frame_skip` ticks.
 
         Raises:
@@ -46,16 +54,23 @@ class RouteEnv(gym.Env[np.ndarray, np.ndarray]):
             raise gym.error.ResetNeeded("the route has ended (or none has begun); call reset() first")
         observations, rewards, terminated, truncated, infos = self._vector.step(np.asarray(action)[None])
         self._over = bool(terminated[0] or truncated[0])
-        return observations[0], float(rewards[0]), bool(terminated[0]), bool(truncated[0]), _first(infos)
+        return _only(observations), float(rewards[0]), bool(terminated[0]), bool(truncated[0]), _first(infos)
 
-    def snapshot(self) -> Snapshot:
-        """Every bit of the running world."""
+    def snapshot(self) -> EnvSnapshot:
+        """Every bit of the running world, and of what its observation remembers."""
         return self._vector.snapshot()
 
-    def restore(self, snapshot: Snapshot) -> np.ndarray:
+    def restore(self, snapshot: EnvSnapshot) -> Observed:
         """Put a snapshot back and return its observation."""
         self._over = snapshot.finished
-        return np.asarray(self._vector.restore(snapshot)[0])
+        return _only(self._vector.restore(snapshot))
+
+
+def _only(observations: Observed) -> Observed:
+    """The observation of the one world, without the leading axis."""
+    if isinstance(observations, dict):
+        return {name: value[0] for name, value in observations.items()}
+    return np.asarray(observations[0])
 
 
 def _first(infos: dict[str, Any]) -> dict[str, Any]:

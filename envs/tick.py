@@ -72,7 +72,7 @@ def tick_rules(worlds, directors, criteria, switches, net, routes, scripts):  # 
 
 @kernel
 def log_ego(worlds, criteria, log):  # type: ignore[no-untyped-def]
-    """Append the ego's motion to `log`: float64[B, T, 9], row = tick - 1, columns as `envs.world.LOG_COLUMNS`."""
+    """Append the ego's motion to `log`: float64[B, T, 12], row = tick - 1, columns as `envs.world.LOG_COLUMNS`."""
     for b in range(worlds.shape[0]):
         w = worlds[b]
         row = w.tick - 1
@@ -87,3 +87,6 @@ def log_ego(worlds, criteria, log):  # type: ignore[no-untyped-def]
         log[b, row, 6] = w.ay[EGO]
         log[b, row, 7] = w.yaw_rate[EGO]
         log[b, row, 8] = w.pitch[EGO]
+        log[b, row, 9] = w.throttle[EGO]
+        log[b, row, 10] = w.brake[EGO]
+        log[b, row, 11] = w.steer[EGO]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 
-from envs.observations import vector
+from envs.observations.bev import BevConfig
+from envs.observations.registry import Observed, make_observation
 from envs.rewards import step_rewards
 from envs.routes import RouteBatch, load_network, prepare_routes
 from envs.world import EpisodeStart, Snapshot, WorldBatch
@@ -38,12 +39,24 @@ def load_routes(routes: str | Path = "smoke", maps: str | Path | None = None, to
     return prepare_routes(load_network(found[0], Path(maps) if maps else None), found)
 
 
-class RouteVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
+class EnvSnapshot(NamedTuple):
+    """Every bit of one running world, and what its observation remembers of the past."""
+
+    world: Snapshot
+    seen: tuple[np.ndarray, ...]
+
+    @property
+    def finished(self) -> bool:
+        """Whether its route had ended."""
+        return self.world.finished
+
+
+class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
     """B worlds on one town, stepped together by the kernels; no worlds are copied and nothing runs in Python per world.
 
     | | |
     |---|---|
-    | observation | float32[B, 188], `envs.observations.vector` version 1 |
+    | observation | `vector`: float32[B, 188] (default); `bev`: uint8[B, C, H, W]; `structured`: arrays by name |
     | action | float32[B, 2] in [-1, 1]: throttle (positive) or brake (negative), steer (right positive) |
     | reward | `envs.rewards` |
     | step | `frame_skip` ticks of 0.05 s (default 2: 10 Hz) |
@@ -64,6 +77,7 @@ class RouteVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         routes: RouteBatch | str | Path = "smoke",
         *,
         frame_skip: int = 2,
+        observation: str | BevConfig = "vector",
         pedestrians: float = 0.0,
         parked_cars: float = 0.0,
         **load: Any,
@@ -73,6 +87,7 @@ class RouteVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             num_envs: worlds.
             routes: a prepared batch, the name of a suite, or a route file.
             frame_skip: ticks of 0.05 s a step.
+            observation: its name, or the configuration of a bird's-eye view.
             pedestrians, parked_cars: density of life beside the road, 0..1. Results of different densities are not
                 compared.
             load: `maps`, `town` for `load_routes`.
@@ -83,18 +98,18 @@ class RouteVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self.frame_skip = frame_skip
         batch = routes if isinstance(routes, RouteBatch) else load_routes(routes, **load)
         self.batch = WorldBatch(batch, num_envs, ambient=Ambient(pedestrians, parked_cars))
-        self.single_observation_space = gym.spaces.Box(-np.inf, np.inf, (vector.SIZE,), np.float32)
+        self._observation = make_observation(observation, self.batch.routes, num_envs)
+        self.single_observation_space = self._observation.space
         self.single_action_space = gym.spaces.Box(-1.0, 1.0, (2,), np.float32)
         self.observation_space = gym.vector.utils.batch_space(self.single_observation_space, num_envs)
         self.action_space = gym.vector.utils.batch_space(self.single_action_space, num_envs)
-        self._observations = np.zeros((num_envs, vector.SIZE), np.float32)
         self._controls = np.zeros((num_envs, 3))
         self._lengths = np.ones(num_envs)
         self._ended = np.zeros(num_envs, bool)
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[np.ndarray, dict[str, Any]]:
+    ) -> tuple[Observed, dict[str, Any]]:
         """Begin an episode in every world.
 
         `options={"route": index or indices}` picks routes, otherwise they are drawn from the seed.
@@ -109,7 +124,7 @@ class RouteVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             self._begin(b, int(picks[b]))
         return self._observe(), {"route_id": self._route_ids()}
 
-    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    def step(self, actions: np.ndarray) -> tuple[Observed, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Advance every world by `frame_skip` ticks.
 
         Raises:
@@ -159,15 +174,16 @@ class RouteVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             **prepared.result_fields(self.batch.directors[index], self.batch.ambient.world),
         )
 
-    def snapshot(self, index: int = 0) -> Snapshot:
-        """Every bit of one running world."""
-        return self.batch.snapshot(index)
+    def snapshot(self, index: int = 0) -> EnvSnapshot:
+        """Every bit of one running world, and of what its observation remembers."""
+        return EnvSnapshot(self.batch.snapshot(index), self._observation.snapshot(index))
 
-    def restore(self, snapshot: Snapshot, index: int = 0) -> np.ndarray:
-        """Put a snapshot back and return the observations, float32[B, 188]."""
-        self.batch.restore(index, snapshot)
+    def restore(self, snapshot: EnvSnapshot, index: int = 0) -> Observed:
+        """Put a snapshot back and return the observations of all worlds."""
+        self.batch.restore(index, snapshot.world)
+        self._observation.restore(index, snapshot.seen)
         self._ended[index] = snapshot.finished
-        self._lengths[index] = self.batch.routes.routes[snapshot.route].length
+        self._lengths[index] = self.batch.routes.routes[snapshot.world.route].length
         return self._observe()
 
     def fork(self, count: int, index: int = 0) -> WorldBatch:
@@ -191,9 +207,8 @@ class RouteVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             self.batch.tick(self._controls)
         finished[waiting] = kept
 
-    def _observe(self) -> np.ndarray:
-        vector.observe_all(self.batch.worlds, self.batch.routes.net, self.batch.routes.arrays, self._observations)
-        return self._observations.copy()
+    def _observe(self) -> Observed:
+        return self._observation.observe(self.batch.worlds)
 
     def _route_ids(self) -> np.ndarray:
         return np.array([self.batch.routes.routes[r].route.id for r in self.batch.worlds["route"]])

@@ -28,7 +28,7 @@ from simulator.signals import reset_lights, tick_lights
 from simulator.state import EGO, WORLD, Behaviour, Role, empty_worlds
 from simulator.tracking import track_actor, track_ego
 
-LOG_COLUMNS = ("x", "y", "z", "yaw", "speed", "ax", "ay", "yaw_rate", "pitch")
+LOG_COLUMNS = ("x", "y", "z", "yaw", "speed", "ax", "ay", "yaw_rate", "pitch", "throttle", "brake", "steer")
 MAX_LOG_TICKS = 4001  # the leaderboard ends a route after 4000 ticks
 SETTLING_TICKS = 12  # the official loop ticks the world 12 times between the lights' reset and the first agent call
 
@@ -114,8 +114,8 @@ class WorldBatch:
     Attributes:
         worlds: WORLD[B], directors: DIRECTOR[B], criteria: CRITERIA[B], switches: SWITCHES[B]: the whole state.
         routes: the compiled routes that the worlds choose from.
-        log: float64[B, T, 9] motion of the ego per tick (`LOG_COLUMNS`), or T = 0 without logging. Not part of a
-        snapshot.
+        log: float64[B, T, 12] motion and controls of the ego per tick (`LOG_COLUMNS`), or T = 0 without logging. Not
+        part of a snapshot.
         ambient: what lives beside the road.
     """
 

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from agents.registry import make_agent
 from envs.routes import load_network, prepare_routes
 from envs.world import LOG_COLUMNS, EpisodeStart, WorldBatch
+from evaluation.recorder import Recorder
 from evaluation.tasks import RouteTask
+from evaluation.witness import Witness
 from leaderboard_adapters.comfort import METRIC_FILE, MetricLog, comfort, write_metric_info
 from leaderboard_adapters.criteria_state import RouteEnd
 from leaderboard_adapters.infractions import build_result
+from leaderboard_adapters.recordings import SUFFIX, write_recording
 from leaderboard_adapters.records import RouteResult
 from scenarios.route import Route
 from scenarios.route_file import read_routes
 from simulator.densities import Ambient
 from simulator.errors import RouteFileError
+from simulator.state import TICK_SECONDS
 
 PROGRESS_TICKS = 200  # ticks between two reports of progress
 
@@ -45,6 +52,8 @@ def drive_route(task: RouteTask, on_progress: Callable[[int, float], None]) -> R
     agent = make_agent(task.agent)
     agent.bind(worlds)
     worlds.reset(0, EpisodeStart(route=0, seed=task.seed))
+    witness = Witness(worlds)
+    recorder = Recorder(worlds) if task.recordings else None
     agent.reset(0, task.seed)
     crash: tuple[str, ...] = ()
     criteria = worlds.criteria
@@ -56,8 +65,12 @@ def drive_route(task: RouteTask, on_progress: Callable[[int, float], None]) -> R
             tick = int(worlds.worlds["tick"][0])
             crash = (f"agent crashed at tick {tick}: {type(error).__name__}: {error}",)
             worlds.finish(0, RouteEnd.AGENT_CRASHED)
+            witness.look()
             break
         worlds.tick(controls)
+        news = witness.look()
+        if recorder is not None:
+            recorder.note(new=news)
         tick = int(worlds.worlds["tick"][0])
         if tick % PROGRESS_TICKS == 0:
             on_progress(tick, float(criteria["route_percent"][0]))
@@ -65,12 +78,13 @@ def drive_route(task: RouteTask, on_progress: Callable[[int, float], None]) -> R
     if task.metric_info:
         write_metric_info(Path(task.metric_info) / task.save_name / METRIC_FILE, ride)
     smooth = comfort(ride)
-    return build_result(
+    result = build_result(
         criteria[0],
         route,
         save_name=task.save_name,
         repetition=task.repetition,
         network=network,
+        witnessed=witness.circumstances,
         duration_system=time.monotonic() - began,
         notes=batch.routes[0].drive_notes(worlds.directors[0]) + crash,
         index=task.index,
@@ -81,6 +95,39 @@ def drive_route(task: RouteTask, on_progress: Callable[[int, float], None]) -> R
         comfort_corrected=smooth.corrected,
         **batch.routes[0].result_fields(worlds.directors[0], worlds.ambient.world),
     )
+    result = replace(result, timeline=witness.timeline(result.infractions, result.status))
+    if recorder is None:
+        return result
+    return replace(result, notes=(*result.notes, *_keep_recording(Path(task.recordings), result, recorder, witness)))
+
+
+def recording_header(result: RouteResult) -> dict[str, Any]:
+    """What a recording tells of its drive: all but timings, so that the same drive gives the same file."""
+    names = (
+        *("route_id", "scenario_name", "scenario_type", "town", "weather_id", "status", "score_route", "score_penalty"),
+        *("score_composed", "route_length", "num_ticks", "seed", "agent", "suite", "world", "scorer", "synthetic"),
+    )
+    header = {name: getattr(result, name) for name in names}
+    header["tick_seconds"] = TICK_SECONDS
+    header["infractions"] = [
+        {"name": infraction.name, "message": infraction.message, "tick": infraction.tick}
+        for infraction in result.infractions
+    ]
+    header["notes"] = list(result.notes)
+    return header
+
+
+def _keep_recording(folder: Path, result: RouteResult, recorder: Recorder, witness: Witness) -> tuple[str, ...]:
+    """Write the recording; a failure costs the recording and is a note, the result stays."""
+    try:
+        recording = recorder.recording(recording_header(result), witness, result.timeline)
+        write_recording(folder / f"{result.route_id}{SUFFIX}", recording)
+    except OSError as error:
+        return (f"no recording: {folder} cannot be written: {error.strerror or error}",)
+    except Exception as error:
+        traceback.print_exc()
+        return (f"no recording: {type(error).__name__}: {error}",)
+    return ()
 
 
 def checked_controls(controls: np.ndarray, count: int) -> np.ndarray:
@@ -98,7 +145,7 @@ def checked_controls(controls: np.ndarray, count: int) -> np.ndarray:
 
 
 def ride_log(log: np.ndarray) -> MetricLog:
-    """What comfort is measured on, and metric_info.json holds, from a ride's log, float64[T, 9] (`LOG_COLUMNS`)."""
+    """What comfort is measured on, and metric_info.json holds, from a ride's log, float64[T, 12] (`LOG_COLUMNS`)."""
     column = {name: log[:, k] for k, name in enumerate(LOG_COLUMNS)}
     zero = np.zeros(len(log))
     c, s = np.cos(column["yaw"]), np.sin(column["yaw"])

@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from evaluation.tasks import NEVER_DRIVEN
+from leaderboard_adapters.json_files import Place
 from leaderboard_adapters.records import Infraction, RouteResult
-from simulator.errors import EvaluationError
+from leaderboard_adapters.story_json import read_circumstances, read_timeline, story_document, timeline_document
+from simulator.errors import EvaluationError, ResultFileError
 
 LEDGER_NAME = "ledger.sqlite"
 LEDGER_SCHEMA = 1
@@ -78,7 +80,17 @@ def encode_result(result: RouteResult) -> str:
         value = getattr(result, spec.name)
         if isinstance(value, float) and value - value != 0.0:
             raise ValueError(f"the result's {spec.name} is {value}")
-    return json.dumps(dataclasses.asdict(result), allow_nan=False)
+    document = dataclasses.asdict(dataclasses.replace(result, infractions=(), timeline=()))
+    document["infractions"] = [_infraction_document(infraction) for infraction in result.infractions]
+    document["timeline"] = timeline_document(result.timeline)
+    return json.dumps(document, allow_nan=False)
+
+
+def _infraction_document(infraction: Infraction) -> dict[str, Any]:
+    document = dataclasses.asdict(dataclasses.replace(infraction, circumstances=None))
+    if infraction.circumstances is not None:
+        document["circumstances"] = story_document(infraction.circumstances)
+    return document
 
 
 def decode_result(text: str | bytes) -> RouteResult:
@@ -89,14 +101,24 @@ def decode_result(text: str | bytes) -> RouteResult:
     """
     try:
         fields = json.loads(text)
-        fields["infractions"] = tuple(Infraction(**entry) for entry in fields["infractions"])
+        stored = Place("the ledger", fields)
+        fields["infractions"] = tuple(_read_infraction(entry) for entry in stored.at("infractions").items())
+        if "timeline" in fields:
+            fields["timeline"] = read_timeline(stored.at("timeline"))
         for name in ("notes", "scenarios_missing"):
             fields[name] = tuple(fields[name])
         if fields["first_junction"] is not None:
             fields["first_junction"] = tuple(fields["first_junction"])
         return RouteResult(**fields)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, ResultFileError) as error:
         raise EvaluationError(f"a stored result cannot be read ({error}); another version wrote it") from error
+
+
+def _read_infraction(entry: Place) -> Infraction:
+    fields = dict(entry.mapping())
+    if fields.get("circumstances") is not None:
+        fields["circumstances"] = read_circumstances(entry.at("circumstances"))
+    return Infraction(**fields)
 
 
 class Ledger:

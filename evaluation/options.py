@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-_COMMANDS = ("run", "report", "list")
+_COMMANDS = ("run", "report", "show", "list")
 
 EXIT_OK = 0
 EXIT_BELOW = 1
@@ -79,6 +79,9 @@ class RunOptions:
     parked_cars: float = 0.0
     """Share of the parking places along the roads that are taken, 0 (as in Bench2Drive) to 1. Also another world."""
 
+    no_recordings: bool = False
+    """Keep no recordings of the driven routes, which pictures and replays are made from (docs/recordings.md)."""
+
     timeout: float = 600.0
     """Seconds without progress after which a worker counts as hung and is replaced."""
 
@@ -125,7 +128,25 @@ class ListOptions:
     """With `list towns`: folder with further maps."""
 
 
-Options = RunOptions | ReportOptions | ListOptions
+@dataclass(frozen=True)
+class ShowOptions:
+    """Tell what happened on a route and why it failed, or which routes went worst."""
+
+    path: Annotated[Path, tyro.conf.Positional]
+    """Run folder, result file, or folder of result files."""
+
+    route: Annotated[str, tyro.conf.arg(metavar="ID")] = ""
+    """Route to tell of, such as 1711. Without it, the worst routes are listed."""
+
+    repetition: Annotated[int | None, tyro.conf.arg(metavar="K")] = None
+    """Which repetition of the route; all without it."""
+
+    json: bool = False
+    """Print one JSON value on standard output: an object for the route (a list for several repetitions), or the list of
+    all routes, worst first."""
+
+
+Options = RunOptions | ReportOptions | ShowOptions | ListOptions
 
 
 def parse_options(arguments: Sequence[str]) -> Options:
@@ -143,6 +164,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
     subcommands = (
         Annotated[RunOptions, tyro.conf.subcommand("run")]
         | Annotated[ReportOptions, tyro.conf.subcommand("report")]
+        | Annotated[ShowOptions, tyro.conf.subcommand("show")]
         | Annotated[ListOptions, tyro.conf.subcommand("list")]
     )
     try:

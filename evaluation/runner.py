@@ -24,6 +24,7 @@ from evaluation.run_folder import export
 from evaluation.summary import print_summary, say, summary_document
 from evaluation.tasks import NEVER_DRIVEN, RunPlan, plan_run
 from leaderboard_adapters.comfort import METRIC_FOLDER
+from leaderboard_adapters.recordings import FOLDER as RECORDINGS
 from leaderboard_adapters.records import RouteResult
 from leaderboard_adapters.scores import SCORER
 from simulator.errors import EvaluationError
@@ -143,8 +144,9 @@ def _drive(options: RunOptions, plan: RunPlan, ledger: Ledger, console: Console,
     last = {(attempt.route_id, attempt.repetition): attempt for attempt in attempts}
     done = {key: attempt for key, attempt in last.items() if attempt.driven}
     logged = str((folder / METRIC_FOLDER).resolve()) if options.metric_info else ""
+    recordings = "" if options.no_recordings else str((folder / RECORDINGS).resolve())
     tasks = [
-        dataclasses.replace(task, metric_info=logged)
+        dataclasses.replace(task, metric_info=logged, recordings=recordings)
         for task in plan.tasks
         if (task.route_id, task.repetition) not in done
     ]
@@ -219,3 +221,4 @@ def _conclude(console: Console, folder: Path, plan: RunPlan, results: Sequence[R
     names = sorted(path.name for path in folder.glob("*.json"))
     say(console, f"results in {folder}: {', '.join(names)}, {LEDGER_NAME}, logs")
     say(console, f"  full score sheet: python run_eval.py report {shlex.quote(str(folder))}")
+    say(console, f"  what happened on a route: python run_eval.py show {shlex.quote(str(folder))} --route ID")

@@ -49,6 +49,7 @@ class RouteTask:
     pedestrians: float = 0.0  # density of ambient pedestrians
     parked_cars: float = 0.0  # share of the parking places that are taken
     metric_info: str = ""  # folder for metric_info.json files, absolute path; none are written without it
+    recordings: str = ""  # folder for recordings, absolute path; none are written without it
 
     @property
     def save_name(self) -> str:

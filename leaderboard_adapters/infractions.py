@@ -6,7 +6,7 @@ the official code collects them: criterion after criterion, so that a scenario's
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,12 +39,16 @@ from leaderboard_adapters.scores import (
     route_scores,
 )
 from leaderboard_adapters.scores import route_status as status_of
+from leaderboard_adapters.story import Circumstances
 from scenarios.route import Route
 from simulator.blueprints import BLUEPRINTS
 from simulator.roads.network import RoadNetwork
 
 #: What stands for all fences, poles and buildings, which have no blueprint.
 MAP_GEOMETRY_TYPE = "static.static"
+
+#: What `witnessed` calls the first metre outside the route lanes, which has no event; events go by their position.
+LANE_EXCURSION = -1
 
 #: Reasons that the run loop gives; the other ends explain themselves by their infraction.
 _REASONS = {
@@ -56,22 +60,27 @@ _REASONS = {
 }
 
 
-def infraction_list(record: np.void, network: RoadNetwork | None = None) -> tuple[Infraction, ...]:
+def infraction_list(
+    record: np.void, network: RoadNetwork | None = None, witnessed: Mapping[int, Circumstances] | None = None
+) -> tuple[Infraction, ...]:
     """All infractions of one CRITERIA record, list after list in the order of the official JSON.
 
-    `network` gives lights and stop signs the ids of their map; without it they go by their index.
+    `network` gives lights and stop signs the ids of their map; without it they go by their index. `witnessed` gives
+    circumstances, by position of the event in the record, or `LANE_EXCURSION`.
     """
+    seen = witnessed or {}
     found = [(int(record["event_code"][k]), int(record["event_test"][k]), k) for k in range(int(record["num_events"]))]
     infractions: list[Infraction] = []
     for code, name in enumerate(INFRACTION_NAMES):
         if code == OUTSIDE_LANES:
-            infractions += _lane_excursion(record)
+            infractions += _lane_excursion(record, seen.get(LANE_EXCURSION))
         elif code == MIN_SPEED:
             infractions += [_min_speed(record, k) for k in range(int(record["num_speed_events"]))]
         else:
             events = sorted((test, k) for event_code, test, k in found if event_code == code)
             infractions += [
-                Infraction(name, _message(record, k, network), int(record["event_tick"][k])) for _, k in events
+                Infraction(name, _message(record, k, network), int(record["event_tick"][k]), circumstances=seen.get(k))
+                for _, k in events
             ]
     return tuple(infractions)
 
@@ -101,6 +110,7 @@ def build_result(
     save_name: str = "",
     repetition: int = 0,
     network: RoadNetwork | None = None,
+    witnessed: Mapping[int, Circumstances] | None = None,
     duration_system: float = 0.0,
     notes: Sequence[str] = (),
     **rest: Any,
@@ -115,11 +125,12 @@ def build_result(
         save_name: name of the attempt's log folder.
         repetition: the k of `_rep<k>`.
         network: the town, for ids of lights and signs and for `synthetic`.
+        witnessed: circumstances of its infractions, as for `infraction_list`.
         duration_system: seconds of wall time.
         notes: remarks, such as scenarios that could not be placed.
         rest: further fields of `RouteResult` (index, seed, agent, suite, world, comfort, ...).
     """
-    infractions = infraction_list(record, network)
+    infractions = infraction_list(record, network, witnessed)
     route_score, penalty, composed = route_scores(route_completed(record), infractions)
     lost = int(record["events_lost"])
     if lost:
@@ -147,7 +158,7 @@ def build_result(
     )
 
 
-def _lane_excursion(record: np.void) -> list[Infraction]:
+def _lane_excursion(record: np.void, seen: Circumstances | None) -> list[Infraction]:
     metres = float(record["wrong_distance"])
     if metres <= 0.0:
         return []
@@ -156,7 +167,7 @@ def _lane_excursion(record: np.void) -> list[Infraction]:
         f"Agent went outside its route lanes for about {round(metres, 3)} meters "
         f"({round(percentage, 2)}% of the completed route)"
     )
-    return [Infraction(INFRACTION_NAMES[OUTSIDE_LANES], message, int(record["wrong_tick"]), percentage)]
+    return [Infraction(INFRACTION_NAMES[OUTSIDE_LANES], message, int(record["wrong_tick"]), percentage, seen)]
 
 
 def _min_speed(record: np.void, k: int) -> Infraction:

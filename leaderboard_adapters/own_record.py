@@ -6,12 +6,13 @@ records come from (`RunInfo`). A file without the key is somebody else's, and re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from leaderboard_adapters.json_files import Place
 from leaderboard_adapters.records import Infraction, RouteResult
+from leaderboard_adapters.story_json import read_circumstances, read_timeline, story_document, timeline_document
 
 KEY = "routegym"
 
@@ -22,6 +23,13 @@ _TEXTS = ("world", "scorer", "suite", "agent", "scenario_type")
 _NUMBERS = ("seed", "num_ticks", "attempt")
 _SHARES = ("comfort", "comfort_corrected")
 _LISTS = ("scenarios_missing", "notes")
+
+#: Lists that follow the infraction lists: their key, the field of `Infraction`, how an item is read.
+_OF_INFRACTIONS: tuple[tuple[str, str, Callable[[Place], Any]], ...] = (
+    ("infraction_ticks", "tick", Place.integer),
+    ("infraction_percentages", "percentage", Place.number),
+    ("infraction_circumstances", "circumstances", read_circumstances),
+)
 
 #: Infractions with a percentage.
 _MEASURED = ("outside_route_lanes", "min_speed_infractions")
@@ -89,7 +97,8 @@ def joined_run(runs: Sequence[RunInfo | None]) -> RunInfo | None:
 def own_document(result: RouteResult) -> dict[str, Any]:
     """The "routegym" object of a record.
 
-    `infraction_ticks` and `infraction_percentages` (unrounded) follow the record's infraction lists entry by entry.
+    `infraction_ticks`, `infraction_percentages` (unrounded) and `infraction_circumstances` follow the record's
+    infraction lists entry by entry.
     """
     document: dict[str, Any] = {name: getattr(result, name) for name in (*_TEXTS, *_NUMBERS)}
     document["synthetic"] = result.synthetic
@@ -98,12 +107,21 @@ def own_document(result: RouteResult) -> dict[str, Any]:
     document.update({name: list(getattr(result, name)) for name in _LISTS})
     ticks: dict[str, list[int]] = {}
     percentages: dict[str, list[float]] = {}
+    seen: dict[str, list[dict[str, Any] | None]] = {}
+    told = {infraction.name for infraction in result.infractions if infraction.circumstances is not None}
     for infraction in result.infractions:
         ticks.setdefault(infraction.name, []).append(infraction.tick)
         if infraction.name in _MEASURED:
             percentages.setdefault(infraction.name, []).append(infraction.percentage)
+        if infraction.name in told:
+            circumstances = infraction.circumstances
+            seen.setdefault(infraction.name, []).append(
+                None if circumstances is None else story_document(circumstances)
+            )
     document["infraction_ticks"] = ticks
     document["infraction_percentages"] = percentages
+    document["infraction_circumstances"] = seen
+    document["timeline"] = timeline_document(result.timeline)
     return document
 
 
@@ -126,6 +144,8 @@ def with_own_document(result: RouteResult, own: Place) -> RouteResult:
             values[name] = tuple(item.text() for item in place.items())
         elif name == "synthetic":
             values[name] = place.truth()
+        elif name == "timeline":
+            values[name] = read_timeline(place)
         elif name == "first_junction":
             values[name] = None if place.value is None else _junction(place)
     infractions, remarks = _with_ticks(result.infractions, own)
@@ -141,10 +161,12 @@ def _junction(place: Place) -> tuple[int, int]:
 
 
 def _with_ticks(infractions: Sequence[Infraction], own: Place) -> tuple[tuple[Infraction, ...], list[str]]:
-    """Infractions with their ticks and unrounded percentages. A list of another length was edited: it keeps neither."""
+    """Infractions with what ours tell of each. A list of another length than theirs was edited: it keeps nothing."""
     remarks: list[str] = []
     found = list(infractions)
-    for key in ("infraction_ticks", "infraction_percentages"):
+    for key, field_name, read in _OF_INFRACTIONS:
+        if not own.has(key):
+            continue
         stored = own.at(key)
         for name in stored.mapping():
             items = stored.at(name).items()
@@ -153,10 +175,7 @@ def _with_ticks(infractions: Sequence[Infraction], own: Place) -> tuple[tuple[In
                 remarks.append(f"{key} tells of {len(items)} {name}, the list holds {len(positions)}")
                 continue
             for i, item in zip(positions, items):
-                if key == "infraction_ticks":
-                    found[i] = replace(found[i], tick=item.integer())
-                else:
-                    found[i] = replace(found[i], percentage=item.number())
+                found[i] = replace(found[i], **{field_name: read(item)})
     return tuple(found), remarks
 
 

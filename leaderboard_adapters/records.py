@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from leaderboard_adapters.story import Circumstances, Moment
+
 #: Infraction lists in the order of the official JSON.
 INFRACTION_NAMES = (
     "collisions_layout",
@@ -30,12 +32,16 @@ INFRACTION_NAMES = (
 
 @dataclass(frozen=True)
 class Infraction:
-    """One entry of an infraction list. `message` is the official text; `tick` is -1 where a file does not tell."""
+    """One entry of an infraction list. `message` is the official text; `tick` is -1 where a file does not tell.
+
+    `circumstances`: what was going on; None for entries that cost nothing, and in other people's results.
+    """
 
     name: str
     message: str
     tick: int = -1
     percentage: float = 0.0  # unrounded value behind a percentage message (lane share, min speed)
+    circumstances: Circumstances | None = None
 
 
 @dataclass
@@ -75,6 +81,7 @@ class RouteResult:
     first_junction: tuple[int, int] | None = None  # waypoints up to and with the first in a junction, waypoints in all
     scenarios_missing: tuple[str, ...] = ()  # names of the scenarios that the route asks for and ran without
     notes: tuple[str, ...] = field(default_factory=tuple)  # scenario adapted or not placed, retries
+    timeline: tuple[Moment, ...] = ()  # what happened, by tick; () in other people's results
     extra: Mapping[str, Any] = field(default_factory=dict)  # keys of a foreign record that the schema does not know
 
     @property

@@ -209,15 +209,21 @@ def is_signalled(lane: LanePoint) -> bool:
     return int(lane.net.lane_light[lane.lane]) >= 0
 
 
+def has_own_light(lane: LanePoint) -> bool:
+    """One light rules all ways out of the entry lane: where there are several, the leaderboard judges by each."""
+    lights = {int(lane.net.lane_light[after]) for after in lanes_after(lane.net, entry_of(lane).lane)}
+    return is_signalled(lane) and len(lights) == 1
+
+
 def left_across_traffic(lane: LanePoint) -> bool:
-    return is_signalled(lane) and turn_of(lane) < -50.0 and from_angle(lane, 150.0, 210.0)
+    return has_own_light(lane) and turn_of(lane) < -50.0 and from_angle(lane, 150.0, 210.0)
 
 
 SIDES = {"left": (60.0, 120.0), "opposite": (150.0, 210.0), "right": (240.0, 300.0)}
 
 
 def _crossed_by_red_runner(lane: LanePoint) -> bool:
-    return is_signalled(lane) and any(from_angle(lane, *angles) for angles in SIDES.values())
+    return has_own_light(lane) and any(from_angle(lane, *angles) for angles in SIDES.values())
 
 
 def _has_walkers_at_entry(lane: LanePoint) -> bool:

@@ -25,6 +25,7 @@ from scenarios.suite_recipes import (
     entry_of,
     flow_to_enter,
     from_angle,
+    has_own_light,
     interval,
     is_driving,
     is_signalled,
@@ -125,7 +126,7 @@ def _turns(lane: LanePoint) -> bool:
 
 
 def _turns_with_light(lane: LanePoint) -> bool:
-    return _turns(lane) and is_signalled(lane)
+    return _turns(lane) and has_own_light(lane)
 
 
 def _turns_without_light(lane: LanePoint) -> bool:
@@ -151,7 +152,7 @@ def _left_without_light(lane: LanePoint) -> bool:
 
 
 def _right_into_traffic(lane: LanePoint) -> bool:
-    return is_signalled(lane) and turn_of(lane) > _SHARP and from_angle(lane, *SIDES["left"])
+    return has_own_light(lane) and turn_of(lane) > _SHARP and from_angle(lane, *SIDES["left"])
 
 
 def _right_without_light(lane: LanePoint) -> bool:

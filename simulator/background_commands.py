@@ -22,8 +22,10 @@ _REACH = 150.0  # m along the path within which "ahead of the ego" is looked for
 @kernel
 def same_road_lane(net, a, b):  # type: ignore[no-untyped-def]
     """True when two lane indices are the same lane of the same road, whatever lane section."""
-    return net.lane_road[a] == net.lane_road[b] and net.lane_id[a] * net.lane_id[b] > 0 and (
-        net.lane_id[a] == net.lane_id[b]
+    return (
+        net.lane_road[a] == net.lane_road[b]
+        and net.lane_id[a] * net.lane_id[b] > 0
+        and (net.lane_id[a] == net.lane_id[b])
     )
 
 

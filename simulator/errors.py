@@ -43,3 +43,7 @@ class WorldCapacityError(RouteGymError):
 
 class EvaluationError(RouteGymError):
     """Raised when an evaluation cannot start or go on: its options, run folder, ledger or workers."""
+
+
+class SensorError(RouteGymError):
+    """Raised when a sensor is unknown, wrongly configured, or asked for what it cannot give."""

@@ -85,3 +85,12 @@ def kernel(function: F) -> F:
 
     dispatcher.get_call_template = resolve_by_type  # type: ignore[method-assign]
     return cast(F, dispatcher)
+
+
+def inlined(function: F) -> F:
+    """For small helpers of inner loops: their text becomes part of the kernels that call them.
+
+    A call between kernels passes every array word by word and counts a reference to it, which costs more than such a
+    helper's work.
+    """
+    return cast(F, numba.njit(inline="always", error_model="numpy")(function))

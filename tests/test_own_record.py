@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from result_samples import driven, hit, outside_lanes, records, speed
 
+from evaluation.ledger import decode_result, encode_result
 from leaderboard_adapters.official_json import (
     checkpoint_document,
     merged_document,
@@ -21,7 +22,8 @@ from leaderboard_adapters.official_json import (
 from leaderboard_adapters.own_record import RunInfo, joined_run, same_run
 from leaderboard_adapters.records import RouteResult
 from leaderboard_adapters.result_checks import row_contradictions
-from simulator.errors import ResultFileError
+from leaderboard_adapters.story import Circumstances, Happening, Involved, Moment, Part, ScenarioState
+from simulator.errors import EvaluationError, ResultFileError
 
 RUN = RunInfo(
     suite="smoke",
@@ -35,10 +37,29 @@ RUN = RunInfo(
 )
 
 
+SEEN = Circumstances(
+    speed=11.5,
+    x=1.0,
+    y=-2.25,
+    percent=31.5,
+    standing=0.5,
+    actors=(Involved(101, "vehicle.audi.tt", "scenario", Part.HIT, "ParkedObstacle_1", "car", 4.5, 0.125),),
+    scenarios=(
+        ScenarioState("ParkedObstacle_1", "running", seconds=5.25, waits=("the scenario ends", "5 s have gone by")),
+        ScenarioState("Accident_2", "ahead", metres=60.0),
+    ),
+)
+TIMELINE = (
+    Moment(1, Happening.TRIGGER, "triggers", "ParkedObstacle_1", speed=3.0, percent=2.0),
+    Moment(30, Happening.PHASE, "'car' sets out", "ParkedObstacle_1", because="5 s have gone by"),
+    Moment(600, Happening.ROUTE_END, "Failed", circumstances=dataclasses.replace(SEEN, actors=())),
+)
+
+
 def ours(**fields: Any) -> RouteResult:
     """A result with a value in every field that official files do not know."""
     infractions = (
-        dataclasses.replace(hit("collisions_vehicle"), tick=40),
+        dataclasses.replace(hit("collisions_vehicle"), tick=40, circumstances=SEEN),
         dataclasses.replace(hit("collisions_vehicle"), tick=55),
         dataclasses.replace(outside_lanes(12.345678901), tick=60),
         dataclasses.replace(speed(0.0), tick=61),
@@ -57,6 +78,7 @@ def ours(**fields: Any) -> RouteResult:
         "first_junction": (27, 72),
         "scenarios_missing": ("Accident_2",),
         "notes": ("attempt 1 failed: the worker was killed", "adapted"),
+        "timeline": TIMELINE,
     }
     return driven(101, "ParkedObstacle", 100, *infractions, **{**told, **fields})
 
@@ -92,6 +114,7 @@ def test_a_list_that_was_edited_is_noticed() -> None:
     record["num_infractions"] -= 1
     result = parse_result_document(document, "memory.json").results[0]
     assert [i.tick for i in result.infractions] == [-1, 60, 61, 80]
+    assert all(i.circumstances is None for i in result.infractions)
     assert "infraction_ticks tells of 2 collisions_vehicle, the list holds 1" in row_contradictions(result)
 
 
@@ -104,6 +127,17 @@ def test_a_list_that_was_edited_is_noticed() -> None:
         ("synthetic", 1, r"routegym\.synthetic: expected true or false"),
         ("comfort", "high", r"routegym\.comfort: expected a number"),
         ("infraction_ticks", {"red_light": 3}, r"routegym\.infraction_ticks\.red_light: expected a list"),
+        ("timeline", [{"tick": 1, "kind": "trigger"}], r"timeline\[0\]\.text is missing"),
+        (
+            "timeline",
+            [{"tick": 1, "kind": "magic", "text": ""}],
+            r"timeline\[0\]\.kind: expected one of staged, trigger",
+        ),
+        (
+            "infraction_circumstances",
+            {"collisions_vehicle": [{"speed": "fast", "x": 0.0, "y": 0.0, "percent": 0.0}, None]},
+            r"collisions_vehicle\[0\]\.speed: expected a number, found \"fast\"",
+        ),
     ],
 )
 def test_a_malformed_value_is_named(key: str, value: Any, says: str) -> None:
@@ -111,6 +145,27 @@ def test_a_malformed_value_is_named(key: str, value: Any, says: str) -> None:
     document["_checkpoint"]["records"][0]["routegym"][key] = value
     with pytest.raises(ResultFileError, match=says):
         parse_result_document(document, "eval.json")
+
+
+def test_files_of_an_earlier_version_are_read_without_a_story() -> None:
+    document = checkpoint_document([ours()])
+    own = document["_checkpoint"]["records"][0]["routegym"]
+    del own["timeline"], own["infraction_circumstances"]
+    result = parse_result_document(document, "memory.json").results[0]
+    assert result.timeline == ()
+    assert [infraction.circumstances for infraction in result.infractions] == [None] * 5
+    assert result.infractions[0].tick == 40
+
+
+def test_a_result_keeps_its_story_in_the_ledger() -> None:
+    assert decode_result(encode_result(ours())) == ours()
+    stored = json.loads(encode_result(ours()))
+    del stored["timeline"], stored["infractions"][0]["circumstances"]
+    earlier = decode_result(json.dumps(stored))
+    assert (earlier.timeline, earlier.infractions[0].circumstances) == ((), None)
+    stored["timeline"] = [{"tick": "early"}]
+    with pytest.raises(EvaluationError, match="timeline"):
+        decode_result(json.dumps(stored))
 
 
 def test_the_run_comes_back_from_checkpoint_and_merged_file() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from simulator.roads import LaneType, RoadNetwork, Turn, Yield, load_town
-from simulator.roads.network import LANE_CHANGE_LEFT, RoadArrays
+from simulator.roads.network import LANE_CHANGE_LEFT, MARK_COLOR, LaneMark, RoadArrays
 from simulator.roads.queries import affected_points
 from tests.bad_maps import GOOD_MAP
 
@@ -67,6 +67,14 @@ def test_a_broken_centre_line_may_be_crossed_to_the_left(town: RoadNetwork) -> N
     a = town.arrays
     driving = lane_of(town, 1, -1)
     assert set(a.point_change[a.lane_first[driving] : a.lane_first[driving + 1]]) == {LANE_CHANGE_LEFT}
+
+
+def test_markings_are_named_as_a_driver_sees_them(town: RoadNetwork) -> None:
+    a = town.arrays
+    for lane in (lane_of(town, 1, -1), lane_of(town, 1, 1)):
+        span = slice(a.lane_first[lane], a.lane_first[lane + 1])
+        assert set(a.point_left_mark[span] % MARK_COLOR) == {LaneMark.BROKEN}  # the centre line, from either side
+        assert set(a.point_right_mark[span] % MARK_COLOR) == {LaneMark.SOLID}
 
 
 def test_lanes_are_linked_over_sections_roads_and_the_junction(town: RoadNetwork) -> None:

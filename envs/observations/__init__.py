@@ -1,1 +1,1 @@
-"""What a policy sees. Each observation is a kernel that writes float32 numbers into a row that is already there."""
+"""What a policy sees. `registry` lists the observations; each is a kernel that writes arrays."""

@@ -77,7 +77,7 @@ def yield_to_emergency_vehicle(at: Site, distance: float) -> Script:
 
 @scenario_type("InvadingTurn", distance=metres(100.0, 15.0, 200.0), offset=metres(0.25, 0.0, 3.0))
 def invading_turn(at: Site, distance: float, offset: float) -> Script:
-    """Oncoming vehicles keep away from cones at their edge of the road, and come `offset` m into the ego's lane.
+    """Oncoming vehicles keep away from cones at their edge of the road, and come part of the way into the ego's lane.
 
     They come every 40 m, from `distance` + 30 m ahead to the trigger; the cones stand every 5 m over the first half of
     `distance`, from 10 m after their source. Ends where they come from.

@@ -188,6 +188,8 @@ def _point_arrays(arrays: dict[str, np.ndarray], raw: dict[str, Any]) -> dict[st
         "point_curvature": curvature,
         "point_bend_speed": bend_speed,
         "point_change": raw["change"],
+        "point_left_mark": np.ascontiguousarray(raw["marks"][:, 0]),
+        "point_right_mark": np.ascontiguousarray(raw["marks"][:, 1]),
         "point_lane": np.repeat(np.arange(len(first) - 1, dtype=np.int32), np.diff(first)),
     }
 

@@ -36,6 +36,36 @@ LANE_CHANGE_RIGHT = 1
 LANE_CHANGE_LEFT = 2
 
 
+class LaneMark(IntEnum):
+    """Kind of the marking along one side of a lane (CARLA's LaneMarkingType and its numbers)."""
+
+    OTHER = 0
+    BROKEN = 1
+    SOLID = 2
+    SOLID_SOLID = 3
+    SOLID_BROKEN = 4
+    BROKEN_SOLID = 5
+    BROKEN_BROKEN = 6
+    BOTTS_DOTS = 7
+    GRASS = 8
+    CURB = 9
+    NONE = 10
+
+
+class MarkColor(IntEnum):
+    """Colour of a lane marking (CARLA's LaneMarkingColor and its numbers)."""
+
+    WHITE = 0
+    BLUE = 1
+    GREEN = 2
+    RED = 3
+    YELLOW = 4
+    OTHER = 5
+
+
+MARK_COLOR = 16  # a marking is stored as LaneMark + MARK_COLOR * MarkColor
+
+
 class Turn(IntEnum):
     """What a junction lane does, seen from its entry."""
 
@@ -91,6 +121,8 @@ class RoadArrays(NamedTuple):
     point_curvature: np.ndarray  # float64[P] 1/m, positive turns right (yaw grows)
     point_bend_speed: np.ndarray  # float64[P] m/s that the bends from here on allow (2 m/s2 aside, 1.5 m/s2 braking)
     point_change: np.ndarray  # uint8[P] LANE_CHANGE_* bits allowed by the markings here
+    point_left_mark: np.ndarray  # uint8[P] marking along the lane's left edge, LaneMark + 16 * MarkColor
+    point_right_mark: np.ndarray  # uint8[P] likewise on its right, seen in the direction of travel
     # spatial index over lane points
     grid_origin: np.ndarray  # float64[2] metres, lower corner
     grid_size: np.ndarray  # int64[2] cells in x and y

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from simulator.roads.network import MARK_COLOR, LaneMark
+
 Payload = dict[str, Any]
 Key = tuple[int, int, int]
 
@@ -45,6 +47,7 @@ def sample_map(payload: Payload) -> Payload:
     out: Payload = {
         "points": np.concatenate([s["points"] for s in sampled]) if sampled else np.zeros((0, 6)),
         "change": np.concatenate([s["change"] for s in sampled]) if sampled else np.zeros(0, np.uint8),
+        "marks": np.concatenate([s["marks"] for s in sampled]) if sampled else np.zeros((0, 2), np.uint8),
         "count": np.array([len(s["points"]) for s in sampled], np.int32),
         "length": np.array([s["length"] for s in sampled], np.float64),
         "type": [s["type"] for s in sampled],
@@ -89,6 +92,7 @@ class _LaneTable:
 def _sample_lane(town: Any, row: np.ndarray, known: set[Key]) -> Payload:
     road, section, lane = (int(v) for v in row[:3])
     first, last, forward = float(row[3]), float(row[4]), bool(row[5])
+    keeps_right = forward == (lane < 0)  # CARLA calls a lane's inner marking its left one, whichever side traffic keeps
     edge = min(max(_EDGE, 2.5e-7 * last), 0.01 * (last - first))
     while edge < 0.4 * (last - first) and town.get_waypoint_xodr(road, lane, last - edge) is None:
         edge *= 2.0
@@ -117,6 +121,7 @@ def _sample_lane(town: Any, row: np.ndarray, known: set[Key]) -> Payload:
     return {
         "points": points,
         "change": np.array([int(w.lane_change) for w in waypoints], np.uint8),
+        "marks": np.array([_marks(w, keeps_right) for w in waypoints], np.uint8),
         "length": max(length, 1e-6),
         "type": head.lane_type.name,
         "junction": int(head.junction_id) if head.is_junction else -1,
@@ -130,6 +135,15 @@ def _waypoint(town: Any, road: int, lane: int, s: float) -> Any:
     if waypoint is None:
         raise ValueError(f"road {road}, lane {lane}: CARLA finds no waypoint at s={s:.3f}")
     return waypoint
+
+
+def _marks(waypoint: Any, keeps_right: bool) -> list[int]:
+    """Left and right marking as type + 16 * colour; what CARLA does not know of counts as none."""
+    marks = []
+    for mark in (waypoint.left_lane_marking, waypoint.right_lane_marking):
+        known = mark is not None
+        marks.append(int(mark.type) + MARK_COLOR * int(mark.color) if known else int(LaneMark.NONE))
+    return marks if keeps_right else marks[::-1]
 
 
 def _pose(waypoint: Any) -> tuple[float, float, float, float]:

@@ -409,5 +409,3 @@ def _inside(x: np.ndarray, y: np.ndarray, px: np.ndarray, py: np.ndarray) -> np.
         crosses = (y0 > y) != (y1 > y)
         inside ^= crosses & (x < x0 + (y - y0) * (x1 - x0) / (y1 - y0 if y1 != y0 else 1.0))
     return inside
-
-
