@@ -14,11 +14,13 @@ from evaluation.options import (
     EXIT_INPUT,
     EXIT_INTERRUPTED,
     EXIT_OK,
+    DriveOptions,
     Options,
     ReportOptions,
     RoutesOptions,
     RunOptions,
     ShowOptions,
+    VideoOptions,
     parse_options,
 )
 from simulator.errors import RouteGymError
@@ -65,6 +67,14 @@ def _carry_out(options: Options, command: str, driver: str | None) -> int:
         from evaluation import show_command
 
         return show_command.show(options)
+    if isinstance(options, VideoOptions):
+        from evaluation import video_command
+
+        return video_command.video(options)
+    if isinstance(options, DriveOptions):
+        from evaluation import drive_command
+
+        return drive_command.drive(options)
     if isinstance(options, RoutesOptions):
         from evaluation import routes_command
 

@@ -12,6 +12,7 @@ from envs.observations.bev import BevConfig
 from envs.observations.registry import Observed
 from envs.routes import RouteBatch
 from envs.vector_env import EnvSnapshot, RouteVectorEnv
+from envs.views.render import RENDER_MODES
 
 
 class RouteEnv(gym.Env[Any, np.ndarray]):
@@ -20,7 +21,7 @@ class RouteEnv(gym.Env[Any, np.ndarray]):
     `info` carries `route_id` and `tick`, and on the end of a route its full `RouteResult` as `result`.
     """
 
-    metadata = {"render_modes": []}  # noqa: RUF012 - Gymnasium's own convention
+    metadata = {"render_modes": list(RENDER_MODES), "render_fps": 10}  # noqa: RUF012 - Gymnasium's own convention
 
     def __init__(
         self,
@@ -28,9 +29,14 @@ class RouteEnv(gym.Env[Any, np.ndarray]):
         *,
         frame_skip: int = 2,
         observation: str | BevConfig = "vector",
+        render_mode: str | None = None,
         **options: Any,
     ) -> None:
-        self._vector = RouteVectorEnv(1, routes, frame_skip=frame_skip, observation=observation, **options)
+        self._vector = RouteVectorEnv(
+            1, routes, frame_skip=frame_skip, observation=observation, render_mode=render_mode, **options
+        )
+        self.render_mode = render_mode
+        self.metadata = {**self.metadata, "render_fps": self._vector.metadata["render_fps"]}
         self.observation_space = self._vector.single_observation_space
         self.action_space = self._vector.single_action_space
         self._over = True
@@ -55,6 +61,19 @@ class RouteEnv(gym.Env[Any, np.ndarray]):
         observations, rewards, terminated, truncated, infos = self._vector.step(np.asarray(action)[None])
         self._over = bool(terminated[0] or truncated[0])
         return _only(observations), float(rewards[0]), bool(terminated[0]), bool(truncated[0]), _first(infos)
+
+    def render(self) -> np.ndarray | None:  # type: ignore[override]
+        """With "rgb_array" a frame, RGB uint8[H, W, 3]; None with "human", where `step` and `reset` show it.
+
+        Raises:
+            gymnasium.error.Error: before `reset`, or without a render mode.
+        """
+        frames = self._vector.render()
+        return None if frames is None else frames[0]
+
+    def close(self) -> None:
+        """Close the window, where there is one."""
+        self._vector.close()
 
     def snapshot(self) -> EnvSnapshot:
         """Every bit of the running world, and of what its observation remembers."""

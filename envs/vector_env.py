@@ -14,6 +14,9 @@ from envs.observations.bev import BevConfig
 from envs.observations.registry import Observed, make_observation
 from envs.rewards import step_rewards
 from envs.routes import RouteBatch, load_network, prepare_routes
+from envs.views.live import frame_rate
+from envs.views.painter import HEIGHT, WIDTH
+from envs.views.render import RENDER_MODES, EnvRenderer
 from envs.world import EpisodeStart, Snapshot, WorldBatch
 from leaderboard_adapters.criteria_state import RouteEnd
 from leaderboard_adapters.infractions import build_result
@@ -64,12 +67,17 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
     | termination | the leaderboard ends the route: completed, deviated, blocked, timed out |
     | truncation | the leaderboard's cap of 4000 ticks |
     | autoreset | `NEXT_STEP`: the step after an end begins the next episode and ignores its action |
+    | rendering | `render_mode="rgb_array"`: `render()` gives a uint8[H, W, 3] a world; `"human"`: a window on world 0 |
 
     `infos["result"]` holds the full `RouteResult` of every world that ended in this step (object array, `_result`
     its mask).
     """
 
-    metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012 - Gymnasium's own convention
+    metadata = {  # noqa: RUF012 - Gymnasium's own convention
+        "render_modes": list(RENDER_MODES),
+        "render_fps": 10,
+        "autoreset_mode": AutoresetMode.NEXT_STEP,
+    }
 
     def __init__(
         self,
@@ -80,6 +88,9 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
         observation: str | BevConfig = "vector",
         pedestrians: float = 0.0,
         parked_cars: float = 0.0,
+        render_mode: str | None = None,
+        render_size: tuple[int, int] = (WIDTH, HEIGHT),
+        render_view: str = "chase",
         **load: Any,
     ) -> None:
         """
@@ -90,6 +101,9 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
             observation: its name, or the configuration of a bird's-eye view.
             pedestrians, parked_cars: density of life beside the road, 0..1. Results of different densities are not
                 compared.
+            render_mode: None, "rgb_array", or "human" (needs the `view` extra).
+            render_size: width and height of a frame, pixels.
+            render_view: where the camera stands: "chase", "front" or "above".
             load: `maps`, `town` for `load_routes`.
         """
         if frame_skip < 1:
@@ -103,6 +117,11 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
         self.single_action_space = gym.spaces.Box(-1.0, 1.0, (2,), np.float32)
         self.observation_space = gym.vector.utils.batch_space(self.single_observation_space, num_envs)
         self.action_space = gym.vector.utils.batch_space(self.single_action_space, num_envs)
+        self.render_mode = render_mode
+        self.metadata = {**self.metadata, "render_fps": frame_rate(frame_skip)}
+        self._renderer = None
+        if render_mode is not None:
+            self._renderer = EnvRenderer(self.batch, render_mode, frame_skip, render_size, render_view)
         self._controls = np.zeros((num_envs, 3))
         self._lengths = np.ones(num_envs)
         self._ended = np.zeros(num_envs, bool)
@@ -122,6 +141,7 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
         picks = np.broadcast_to(np.asarray(-1 if chosen is None else chosen), (self.num_envs,))
         for b in range(self.num_envs):
             self._begin(b, int(picks[b]))
+        self._show()
         return self._observe(), {"route_id": self._route_ids()}
 
     def step(self, actions: np.ndarray) -> tuple[Observed, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
@@ -160,6 +180,7 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
             for b in np.flatnonzero(ended):
                 results[b] = self.result(int(b))
             infos |= {"result": results, "_result": ended.copy()}
+        self._show()
         return self._observe(), rewards, ended & ~truncated, truncated, infos
 
     def result(self, index: int) -> RouteResult:
@@ -173,6 +194,30 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
             seed=int(self.batch.worlds["seed"][index]),
             **prepared.result_fields(self.batch.directors[index], self.batch.ambient.world),
         )
+
+    def render(self) -> tuple[np.ndarray, ...] | None:
+        """With "rgb_array" a frame of every world, RGB uint8[H, W, 3]; None with "human", where `step` shows them.
+
+        Raises:
+            gymnasium.error.ResetNeeded: before the first `reset`.
+            gymnasium.error.Error: without a render mode.
+        """
+        if self._renderer is None:
+            raise gym.error.Error('made without a render mode; pass render_mode="rgb_array" or "human"')
+        if not hasattr(self, "_draws"):
+            raise gym.error.ResetNeeded("no episode has begun; call reset() first")
+        if self.render_mode == "human":
+            return None
+        return tuple(self._renderer.frame(b) for b in range(self.num_envs))
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Close the window; Gymnasium's `close` calls it."""
+        if self._renderer is not None:
+            self._renderer.close()
+
+    def _show(self) -> None:
+        if self._renderer is not None and self.render_mode == "human":
+            self._renderer.show()
 
     def snapshot(self, index: int = 0) -> EnvSnapshot:
         """Every bit of one running world, and of what its observation remembers."""

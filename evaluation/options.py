@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-_COMMANDS = ("run", "report", "show", "list", "routes")
+_COMMANDS = ("run", "report", "show", "video", "drive", "list", "routes")
 
 EXIT_OK = 0
 EXIT_BELOW = 1
@@ -82,6 +82,9 @@ class RunOptions:
     no_recordings: bool = False
     """Keep no recordings of the driven routes, which pictures and replays are made from (docs/recordings.md)."""
 
+    video: Literal["none", "all", "failed"] = "none"
+    """Make a film of every driven route, or of those without success, once all are driven."""
+
     timeout: float = 600.0
     """Seconds without progress after which a worker counts as hung and is replaced."""
 
@@ -99,12 +102,15 @@ class ReportOptions:
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder to write the score sheet to, as report.json and report.md."""
 
+    html: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Folder to write the report to as web pages, which need no network: index.html, a page a route, its videos."""
+
     routes: Annotated[str, tyro.conf.arg(metavar="FILE|NAME")] = ""
     """Route file or built-in suite that the results belong to; its routes without a result count as 0."""
 
     maps: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """With --routes: folder with the OpenDRIVE maps of the towns, for the official Traffic_Signs rule on results of
-    others. RouteGym's own results need none."""
+    """Folder with the OpenDRIVE maps of the towns: with --routes for the official Traffic_Signs rule on results of
+    others (RouteGym's own need none), with --html for the maps of the route pages (the run's own folder without it)."""
 
     total: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Number of routes to divide by, where neither a route file nor the run tells. Default: 220, or 10 for results of
@@ -144,6 +150,79 @@ class ShowOptions:
     json: bool = False
     """Print one JSON value on standard output: an object for the route (a list for several repetitions), or the list of
     all routes, worst first."""
+
+
+@dataclass(frozen=True)
+class VideoOptions:
+    """Make films (MP4, H.264) of recorded routes of a run folder."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Run folder with recordings."""
+
+    route: Annotated[str, tyro.conf.arg(metavar="ID")] = ""
+    """Route to film, such as 1711; all routes without it."""
+
+    repetition: Annotated[int | None, tyro.conf.arg(metavar="K")] = None
+    """Which repetition of the routes; all without it."""
+
+    failed: bool = False
+    """Only routes without success."""
+
+    view: Annotated[str, tyro.conf.arg(metavar="VIEW")] = "chase"
+    """Where the camera stands: chase (behind the ego), front, or above."""
+
+    fps: int = 10
+    """Frames a second, 10 or 20."""
+
+    size: Annotated[str, tyro.conf.arg(metavar="WxH")] = "960x540"
+    """Pixels of a frame."""
+
+    codec: str = "libx264"
+    """Codec of the video, a name that FFmpeg has. Browsers play what libx264 makes."""
+
+    maps: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Folder with the OpenDRIVE maps of the towns; the folder of the run without it."""
+
+    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Folder to write to. Default: videos in the run folder, where reports look for them."""
+
+    workers: int = 1
+    """Films that are made side by side."""
+
+
+@dataclass(frozen=True)
+class DriveOptions:
+    """Drive a route by hand, in a window.
+
+    Arrow keys or WASD drive, space is the hand brake, Q reverse, TAB changes the view, P pauses, R resets, ESC quits.
+    """
+
+    routes: Annotated[str, tyro.conf.arg(metavar="FILE|NAME")] = "smoke"
+    """Route file or built-in suite."""
+
+    route_id: Annotated[str, tyro.conf.arg(metavar="ID")] = ""
+    """Route to drive; the first of the file without it."""
+
+    maps: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Folder with the OpenDRIVE maps of the towns."""
+
+    seed: int = 0
+    """Seed of the traffic."""
+
+    view: Annotated[str, tyro.conf.arg(metavar="VIEW")] = "chase"
+    """Where the camera stands at first: chase, front, or above."""
+
+    size: Annotated[str, tyro.conf.arg(metavar="WxH")] = "960x540"
+    """Pixels of the window."""
+
+    pedestrians: float = 0.0
+    """Density of pedestrians, 0 to 1."""
+
+    parked_cars: float = 0.0
+    """Share of the parking places that are taken, 0 to 1."""
+
+    ticks: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """End after so many ticks of 0.05 s."""
 
 
 @dataclass(frozen=True)
@@ -202,7 +281,7 @@ class RoutesOptions:
     )
 
 
-Options = RunOptions | ReportOptions | ShowOptions | ListOptions | RoutesOptions
+Options = RunOptions | ReportOptions | ShowOptions | VideoOptions | DriveOptions | ListOptions | RoutesOptions
 
 
 def parse_options(arguments: Sequence[str]) -> Options:
@@ -221,6 +300,8 @@ def parse_options(arguments: Sequence[str]) -> Options:
         Annotated[RunOptions, tyro.conf.subcommand("run")]
         | Annotated[ReportOptions, tyro.conf.subcommand("report")]
         | Annotated[ShowOptions, tyro.conf.subcommand("show")]
+        | Annotated[VideoOptions, tyro.conf.subcommand("video")]
+        | Annotated[DriveOptions, tyro.conf.subcommand("drive")]
         | Annotated[ListOptions, tyro.conf.subcommand("list")]
         | Annotated[RoutesOptions, tyro.conf.subcommand("routes")]
     )

@@ -21,7 +21,7 @@ def report(options: ReportOptions) -> int:
     """
     if options.total is not None and options.total < 1:
         raise EvaluationError(f"--total {options.total}: must be at least 1")
-    if options.maps is not None and not options.routes:
+    if options.maps is not None and not options.routes and options.html is None:
         raise EvaluationError("--maps serves to trace the routes of a route file; name it with --routes")
     if options.maps is not None and not options.maps.is_dir():
         raise EvaluationError(f"--maps {options.maps}: no such folder; name one that holds <town>.xodr files")
@@ -32,4 +32,9 @@ def report(options: ReportOptions) -> int:
             print("tracing routes up to their first junction ...", file=sys.stderr)
         traced = trace_junctions(routes, options.maps)
     made = build_report(options.paths, total=options.total, routes=routes, traced=traced, read_run=read_run_folder)
+    if options.html is not None:
+        from evaluation.html_report.write import write_html
+
+        index = write_html(made, options.html, maps=options.maps, say=lambda text: print(text, file=sys.stderr))
+        print(f"web pages: {index}", file=sys.stderr)
     return EXIT_INPUT if show_report(made, options.out, options.json) else EXIT_OK

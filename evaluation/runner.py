@@ -76,6 +76,8 @@ def run(options: RunOptions, command: str, *, driver: str = DRIVER) -> int:
         results = final_results(plan, ledger)
         document = _export(folder, plan, header, results)
     _conclude(console, folder, plan, results)
+    if options.video != "none" and not _film(options, console, folder, results):
+        return EXIT_INTERRUPTED
     if options.json:
         print(json.dumps(document, allow_nan=False), flush=True)
     if any(result.status in NEVER_DRIVEN for result in results):
@@ -136,6 +138,8 @@ def _check_options(options: RunOptions) -> None:
     for name, value in (("workers", options.workers), ("timeout", options.timeout)):
         if not value > 0:
             raise EvaluationError(f"--{name} {value}: must be above 0")
+    if options.video != "none" and options.no_recordings:
+        raise EvaluationError("--video makes films from recordings; leave out --no-recordings")
 
 
 def _drive(options: RunOptions, plan: RunPlan, ledger: Ledger, console: Console, folder: Path, driver: str) -> None:
@@ -200,6 +204,22 @@ def _export(folder: Path, plan: RunPlan, header: dict[str, Any], results: Sequen
     document = summary_document({**told, **planned}, results)
     export(folder, header, results, document)
     return document
+
+
+def _film(options: RunOptions, console: Console, folder: Path, results: Sequence[RouteResult]) -> bool:
+    """Films of the routes that have none yet; whatever goes wrong costs films only. False when interrupted."""
+    from evaluation.video_command import film
+
+    wanted = [result for result in results if options.video == "all" or not result.success]
+    maps = str(options.maps.resolve()) if options.maps else ""
+    try:
+        film(console, folder, wanted, maps=maps, route_file=options.routes, workers=options.workers)
+    except EvaluationError as error:
+        say(console, f"no videos: {error}")
+    except KeyboardInterrupt:
+        say(console, f"no more videos: interrupted. All results are there; run_eval.py video {folder} makes the rest")
+        return False
+    return True
 
 
 def _say_how_to_resume(console: Console, command: str, done: int, planned: int) -> None:

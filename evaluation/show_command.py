@@ -16,13 +16,14 @@ from rich.text import Text
 
 from evaluation.options import EXIT_OK, ShowOptions
 from evaluation.run_folder import read_run_folder
+from evaluation.story_words import costs, reasons, told
 from evaluation.tasks import NEVER_DRIVEN
 from leaderboard_adapters.recordings import FOLDER as RECORDINGS
 from leaderboard_adapters.recordings import SUFFIX
 from leaderboard_adapters.records import Infraction, RouteResult
 from leaderboard_adapters.result_files import ResultSet, find_results
 from leaderboard_adapters.scores import penalty_factor
-from leaderboard_adapters.story import Happening, Involved, Moment, Part, ScenarioState
+from leaderboard_adapters.story import Happening, Moment
 from leaderboard_adapters.story_json import story_document, timeline_document
 from leaderboard_adapters.worlds import is_embedded
 from simulator.errors import EvaluationError
@@ -30,7 +31,6 @@ from simulator.state import TICK_SECONDS
 
 _KMH = 3.6
 _WORST = 20  # routes of the list without --route
-_LONG_STANDING_S = 1.0
 _WIDTH = 120  # columns where the output is no terminal
 
 _STYLES = {
@@ -112,17 +112,6 @@ def _badness(result: RouteResult) -> tuple[float, bool, float]:
     return result.score_composed, result.success, result.score_penalty
 
 
-def _costs(result: RouteResult) -> list[str]:
-    """What cost the route its points, in words, worst first."""
-    factors: dict[str, float] = {}
-    counts: dict[str, int] = {}
-    for infraction in result.infractions:
-        factors[infraction.name] = factors.get(infraction.name, 1.0) * penalty_factor(infraction)
-        counts[infraction.name] = counts.get(infraction.name, 0) + 1
-    named = sorted((factor, name) for name, factor in factors.items() if factor < 1.0)
-    return [f"{counts[name]} {name} (x{factor:.2f})" for factor, name in named]
-
-
 def _print_worst(console: Console, worst: Sequence[RouteResult], path: Path) -> None:
     table = Table(box=None, pad_edge=False)
     for name in ("route", "scenario type", "status"):
@@ -138,7 +127,7 @@ def _print_worst(console: Console, worst: Sequence[RouteResult], path: Path) -> 
             Text(result.status, style="" if result.success else "red"),
             f"{result.score_composed:.2f}",
             f"{result.score_route:.1f}",
-            "; ".join(_costs(result)),
+            "; ".join(costs(result)),
         )
     console.print(table)
     rest = len(worst) - _WORST
@@ -165,7 +154,7 @@ def _print_story(console: Console, result: RouteResult, recording: Path | None, 
             table.add_row(
                 f"{moment.tick * TICK_SECONDS:.2f} s",
                 f"{moment.speed * _KMH:.0f} km/h",
-                Group(_told(moment), *(_indented(_reasons(booked, moment)))),
+                Group(_told(moment), *(_indented(reasons(booked, moment)))),
             )
         console.print(table)
     else:
@@ -194,61 +183,12 @@ def _told(moment: Moment) -> Text:
     text = Text(style=_STYLES.get(moment.kind, ""))
     if moment.scenario:
         text.append(f"{moment.scenario} ", style="bold" if moment.kind != Happening.STAGED else "")
-    said = moment.text
-    if moment.kind == Happening.SCENARIO_END:
-        said += f": {moment.because}" if moment.because else ""
-    elif moment.because:
-        said = f"{moment.because}: {said}"
-    elif moment.kind == Happening.ROUTE_END:
-        said = f"end of the route: {said}, {moment.percent:.1f} % driven"
-    text.append(said)
+    text.append(told(moment))
     return text
-
-
-def _reasons(infraction: Infraction | None, moment: Moment) -> Iterable[str]:
-    """What is known about an infraction or an early end, a line each."""
-    seen = moment.circumstances
-    if infraction is not None:
-        factor = penalty_factor(infraction)
-        if factor < 1.0:
-            yield f"{infraction.name}: the score is multiplied by {factor:.3g}"
-        seen = infraction.circumstances
-    if seen is None:
-        return
-    if seen.standing >= _LONG_STANDING_S:
-        yield f"the ego has stood for {seen.standing:.0f} s"
-    for actor in seen.actors:
-        yield _who(actor, seen.speed)
-    for state in seen.scenarios:
-        yield from _doing(state)
 
 
 def _indented(lines: Iterable[str]) -> Iterable[Padding]:
     return (Padding(Text(line, style="not bold"), (0, 0, 0, 2)) for line in lines)
-
-
-def _who(actor: Involved, ego_speed: float) -> str:
-    verb = {Part.HIT: "hit", Part.EMERGENCY: "not let by", Part.NEAR: "near"}[actor.part]
-    if actor.role == "map":
-        return f"{verb}: the surroundings (a fence, pole or building), ego {ego_speed * _KMH:.0f} km/h"
-    if actor.scenario:
-        kind = "a vehicle of flow" if actor.role == "flow" else "actor"
-        whose = f"{kind} '{actor.member}' of {actor.scenario}" if actor.member else f"an actor of {actor.scenario}"
-    else:
-        whose = {"background": "background traffic", "ambient": "a bystander"}.get(actor.role, "an actor")
-    speeds = f"ego {ego_speed * _KMH:.0f} km/h, it {actor.speed * _KMH:.0f} km/h afterwards"
-    if actor.part != Part.HIT:
-        speeds = f"{actor.distance:.1f} m away, {actor.speed * _KMH:.0f} km/h"
-    return f"{verb}: {whose} ({actor.blueprint}, id {actor.actor}); {speeds}"
-
-
-def _doing(state: ScenarioState) -> list[str]:
-    if state.stage == "ahead":
-        return [f"{state.scenario}: its trigger is {state.metres:.0f} m ahead"]
-    if state.stage == "ended":
-        return [f"{state.scenario}: ended {state.seconds:.1f} s before"]
-    since = f"{state.scenario}: {state.seconds:.1f} s after its trigger"
-    return [f"{since}, waits until {waits}" for waits in state.waits] or [since]
 
 
 def _without_timeline(result: RouteResult) -> Text:
@@ -299,7 +239,7 @@ def _line_document(result: RouteResult) -> dict[str, Any]:
         "driving_score": result.score_composed,
         "route_completion": result.score_route,
         "infraction_penalty": result.score_penalty,
-        "costs": _costs(result),
+        "costs": costs(result),
     }
 
 

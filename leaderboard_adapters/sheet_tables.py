@@ -6,29 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from leaderboard_adapters.abilities import SIGNS
+from leaderboard_adapters.infraction_words import LABELS
 from leaderboard_adapters.intervals import Interval, PairedDifference
 from leaderboard_adapters.report import Comparison, Report
 from leaderboard_adapters.result_checks import PENALTY_TOLERANCE, penalty_error
 from leaderboard_adapters.scores import PENALTY_FACTORS
 from leaderboard_adapters.sheet import INCOMPLETE, MISSING, ComponentRow, Sheet
-
-#: Words for the infraction lists of the official files.
-LABELS = {
-    "collisions_layout": "hit static object",
-    "collisions_pedestrian": "hit pedestrian",
-    "collisions_vehicle": "hit vehicle",
-    "red_light": "red light",
-    "stop_infraction": "stop sign",
-    "outside_route_lanes": "outside lanes",
-    "min_speed_infractions": "min-speed entry (costs nothing)",
-    "yield_emergency_vehicle_infractions": "failed to yield",
-    "scenario_timeouts": "scenario timeout",
-    "route_dev": "deviated from the route",
-    "vehicle_blocked": "blocked",
-    "route_timeout": "route timeout",
-    INCOMPLETE: "route not completed",
-    MISSING: "route without record",
-}
 
 #: Rates per kilometre of less than this say nothing.
 _SHORT_KM = 0.01
