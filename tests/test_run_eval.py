@@ -202,7 +202,7 @@ def test_an_unknown_agent_is_exit_code_2(routes, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("arguments", [["--sede", "3"], ["drive"], ["list", "cars"], ["--workers", "many"]])
+@pytest.mark.parametrize("arguments", [["--sede", "3"], ["fly"], ["list", "cars"], ["--workers", "many"]])
 def test_wrong_usage_is_exit_code_2(arguments):
     with pytest.raises(SystemExit) as caught:
         run_eval.main(arguments)
