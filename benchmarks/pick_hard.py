@@ -1,10 +1,11 @@
 """Picks the suite `hard`: routes of minitown220 that a careless driver never passes, and the expert barely does.
 
-    python -m benchmarks.pick_hard          # prints the lines of scenarios/suite_picks.py
+    python -m benchmarks.pick_hard
 
-Every route is driven by `route-follower` and by the expert, once a seed. A route qualifies when the careless driver fails
-it with every seed and the expert passes it with one at least. The hardest come first: fewest successes of the expert,
-then its smallest margin, the shortest distance to anybody's box while it drives. At most two routes a scenario type.
+Every route is driven by `route-follower` and by the expert, once a seed. A route qualifies when the careless driver
+fails it with every seed and the expert passes it with one at least. The hardest come first: fewest successes of the
+expert, then its smallest margin, the shortest distance to anybody's box while it drives. At most two routes a scenario
+type. What it prints are the lines of `scenarios/suite_picks.py`.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ class RouteResult:
     seed: int = 0
     agent: str = ""
     suite: str = ""
-    world: str = ""  # which world was driven in, such as "routegym-embedded/1"
+    world: str = ""  # which world was driven in, such as "routegym-embedded/2"
     scorer: str = ""  # version of the scoring rules
     attempt: int = 1  # number of the attempt that this is; those before it failed
     synthetic: bool = False  # driven on a corridor rebuilt from the route

@@ -34,7 +34,7 @@ def blind_driver_is_met(net: RoadArrays, geometry: RouteGeometry, script: Script
     if not isinstance(follow.speed, float) or gap > _SHARED:
         return False
     for pace in (_CALM, _USUAL, _BRISK):
-        times, places = _blind_drive(net, geometry, pace)
+        times, places = blind_drive(net, geometry, pace)
         x, y = (np.interp(places, _along(geometry), v) for v in (geometry.path_x, geometry.path_y))
         ego_speed = np.gradient(places, times)
         distance = np.hypot(x - arriving.place.x, y - arriving.place.y)
@@ -58,7 +58,7 @@ def stream_is_there_first(net: RoadArrays, geometry: RouteGeometry, script: Scri
     """
     flow = script.flows[0]
     ego_s, track_s, _ = _meeting(geometry, flow.track)
-    times, places = _blind_drive(net, geometry, _USUAL)
+    times, places = blind_drive(net, geometry, _USUAL)
     triggered, met = np.interp([_RUN_UP, ego_s - _HALF_EGO], places, times)
     return bool(triggered + track_s / flow.speed < met)
 
@@ -80,7 +80,7 @@ def _along(geometry: RouteGeometry) -> np.ndarray:
     return np.arange(len(geometry.path_x)) * geometry.path_step
 
 
-def _blind_drive(net: RoadArrays, geometry: RouteGeometry, pace: float) -> tuple[np.ndarray, np.ndarray]:
+def blind_drive(net: RoadArrays, geometry: RouteGeometry, pace: float) -> tuple[np.ndarray, np.ndarray]:
     """Times in seconds and metres along the path of a drive from standstill to the path's end; `pace` m/s2."""
     limit = np.where(geometry.path_lane >= 0, net.lane_speed_limit[np.maximum(geometry.path_lane, 0)], 8.0)
     bend = np.sqrt(pace / np.maximum(np.abs(geometry.path_curvature), 1e-6))

@@ -24,6 +24,7 @@ from scenarios.geometry import RouteGeometry, route_geometry
 from scenarios.lane_points import LanePoint
 from scenarios.route import Location, Route, ScenarioSpec, TriggerPoint, WeatherKeyframe
 from scenarios.route_file import write_routes
+from scenarios.suite_picks import HARD_ROUTES
 from scenarios.suite_recipes import RECIPES, Draft, Recipe
 from scenarios.suite_recipes_more import ALL_RECIPES, BENCH2DRIVE_RECIPES
 from scenarios.weather import WEATHER_CASES
@@ -49,12 +50,16 @@ class Suite:
     first_id: int
     seed: int
     types: tuple[str, ...] = tuple(RECIPES)
+    picked: tuple[str, ...] = ()  # only the routes with these ids
 
 
 SUITES: Mapping[str, Suite] = {
     "smoke": Suite("MiniTown", per_type=1, first_id=101, seed=1),
     "minitown60": Suite("MiniTown", per_type=5, first_id=1001, seed=2),
     "minitown220": Suite("MiniTown", per_type=5, first_id=2001, seed=3, types=tuple(BENCH2DRIVE_RECIPES)),
+    "hard": Suite(
+        "MiniTown", per_type=5, first_id=2001, seed=3, types=tuple(BENCH2DRIVE_RECIPES), picked=tuple(HARD_ROUTES)
+    ),
 }
 
 
@@ -132,7 +137,8 @@ def write_suite(name: str, folder: Path = SUITES_FOLDER) -> Path:
     suite = SUITES[name]
     network = load_named_town(suite.town, None)
     path = folder / f"{name}.xml"
-    write_routes(path, make_suite(network, suite.types, suite.per_type, seed=suite.seed, first_id=suite.first_id))
+    routes = make_suite(network, suite.types, suite.per_type, seed=suite.seed, first_id=suite.first_id)
+    write_routes(path, [route for route in routes if not suite.picked or route.id in suite.picked])
     return path
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 
 import numpy as np
 
@@ -33,6 +32,7 @@ from scenarios.suite_recipes import (
 from simulator.roads.network import LaneType, RoadArrays
 
 _SHARP = 50.0  # degrees from which a bend in a junction is a turn
+_CUT_IN_BEYOND = 10.0  # metres beyond the junction where a car that cuts in is to be when the ego leaves it
 _MERGE_ANGLE = 0.6  # rad up to which two roads come together as on a motorway
 
 
@@ -123,13 +123,19 @@ def _is_merged_into(lane: LanePoint) -> bool:
     return _merging_entry(lane) is not None
 
 
-def _cutting_in(lane: LanePoint, leaving: LanePoint, draws: Draws) -> Parameters:
-    entry = _merging_entry(lane)
-    assert entry is not None  # the recipe has found it
-    return {
-        "other_actor_location": location(entry.walk_back(float(whole(draws, 45, 55)))),
-        "end_location": location(leaving.ahead(30.0)),
-    }
+def _joined_by_car(start: LanePoint, draws: Draws) -> Draft | None:
+    """The car that cuts in has as far to go as the ego, so that both are equally fast where the roads come together."""
+    draft = _MERGED_INTO.draft(start, draws)
+    entry = _merging_entry(start)
+    if draft is None or entry is None:
+        return None
+    back = draft.trigger.way_to_junction() - _CUT_IN_BEYOND + whole(draws, -3, 3)
+    if entry.way_from_junction() < back + 2.0:
+        return None
+    end = LanePoint(start.net, straightest(start.net, start.lane), 0.0).ahead(30.0)
+    return draft._replace(
+        parameters={"other_actor_location": location(entry.walk_back(back)), "end_location": location(end)}
+    )
 
 
 def _bicycles_beside(lane: LanePoint) -> bool:
@@ -188,11 +194,13 @@ def _turns_off(lane: LanePoint) -> bool:
 _TURN_OFF = through(_turns_off, 55.0, (40.0, 50.0), _exit_flow)
 
 
+_MERGED_INTO = through(_is_merged_into, (40.0, 95.0), (60.0, 70.0))
+
 FLOW_RECIPES: Mapping[str, Recipe] = {
     "MergerIntoSlowTraffic": through(enters_flow, 25.0, (34.0, 40.0), _slow_flow),
     "MergerIntoSlowTrafficV2": through(enters_flow, 25.0, (34.0, 40.0), _slow_flow),
     "HighwayExit": Recipe(movements, _leave_by_right_lane, movement_key, detour=8.0),
-    "HighwayCutIn": replace(through(_is_merged_into, (35.0, 95.0), (60.0, 70.0), _cutting_in), starts=_movements_again),
+    "HighwayCutIn": Recipe(_movements_again, _joined_by_car, movement_key),
     "InterurbanActorFlow": through(_leaves_interurban, 45.0, (34.0, 40.0), _interurban("opposite"), stream_meets_ego),
     "InterurbanAdvancedActorFlow": through(
         _enters_interurban, 45.0, (44.0, 50.0), _interurban("left"), stream_meets_ego

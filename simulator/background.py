@@ -298,9 +298,9 @@ def halts_behind_junction(w, net, routes, i):  # type: ignore[no-untyped-def]
     Oncoming traffic of the ego's road is no such vehicle.
     """
     lane = w.lane[i]
-    if w.lane_s[i] < EXIT_START or not is_other_exit(w, net, routes, lane):
+    if w.lane_s[i] < EXIT_START or (w.lane[EGO] >= 0 and net.lane_road[lane] == net.lane_road[w.lane[EGO]]):
         return False
-    return w.lane[EGO] < 0 or net.lane_road[lane] != net.lane_road[w.lane[EGO]]
+    return is_other_exit(w, net, routes, lane)
 
 
 @kernel

@@ -38,6 +38,7 @@ COMFORT_BRAKE = 3.0  # m/s2, IDM b
 HARD_BRAKE = 8.0  # m/s2
 BEND_BRAKE = 1.5  # m/s2 before a bend
 LOOK_AHEAD = 80.0  # m
+FORK_SIGHT = 40.0  # m to a fork
 BRANCH = 25.0  # m behind a fork in which those on the other branch may still be in the way
 CROSSING_SIGHT = 2.5  # s for which the way of crossing actors is foreseen
 LANE_CHANGE_TICKS = 40  # it thinks about changing lanes every 2 s
@@ -80,7 +81,7 @@ def leader_on_plan(w, net, i):  # type: ignore[no-untyped-def]
         following = w.plan[i, k + 1] if k + 1 < MAX_PLAN else -1
         first = net.succ_first[lane]
         last = net.succ_first[lane + 1]
-        if following >= 0 and last - first > 1 and start < LOOK_AHEAD and start < best:
+        if following >= 0 and last - first > 1 and start < FORK_SIGHT and start < best:
             for q in range(first, last):
                 if net.succ_lane[q] != following:
                     leader, best = nearest_on_lane(w, net, i, net.succ_lane[q], start, True, leader, best)

@@ -32,7 +32,7 @@ RUN = RunInfo(
     routes={"101": "ParkedObstacle", "102": ""},
     agent="expert",
     seed=7,
-    world="routegym-embedded/1",
+    world="routegym-embedded/2",
     scorer="bench2drive-0.0.4",
 )
 
@@ -70,7 +70,7 @@ def ours(**fields: Any) -> RouteResult:
         "seed": 7,
         "agent": "expert",
         "suite": "smoke",
-        "world": "routegym-embedded/1",
+        "world": "routegym-embedded/2",
         "scorer": "bench2drive-0.0.4",
         "attempt": 2,
         "comfort": 0.25,
@@ -182,7 +182,7 @@ def test_shards_of_one_run_are_joined_and_others_are_not() -> None:
     assert joined is not None
     assert list(joined.routes) == ["101", "102", "103"]
     assert joined.suite_label == "3 of the 12 routes of smoke"
-    for change in ({"agent": "idle"}, {"seed": 8}, {"world": "routegym-embedded/2"}, {"synthetic": True}):
+    for change in ({"agent": "idle"}, {"seed": 8}, {"world": "routegym-embedded/3"}, {"synthetic": True}):
         other = dataclasses.replace(rest, **change)
         assert not same_run([RUN, other])
         assert joined_run([RUN, other]) is None

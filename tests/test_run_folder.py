@@ -39,7 +39,7 @@ def test_a_run_is_divided_by_its_planned_routes(routes, tmp_path):
     (sheet,) = report(tmp_path / "out").sheets
     assert (sheet.name, sheet.suite, sheet.total, sheet.recorded) == ("out", "four", 4, 4)
     assert (sheet.driving_score.value, sheet.success_rate.value) == (90.0, 75.0)
-    assert (sheet.world, sheet.maps) == ("routegym-embedded/1", "embedded town MiniTown")
+    assert (sheet.world, sheet.maps) == ("routegym-embedded/2", "embedded town MiniTown")
     assert "no Bench2Drive scores" in findings(sheet)["embedded world"]
     assert sheet.files == (str(tmp_path / "out" / LEDGER_NAME),)
 
@@ -176,7 +176,7 @@ def test_the_report_command_reads_a_run_folder(routes, tmp_path, capsys):
     assert sheet["comfort"]["corrected"] == scores["comfort_corrected"] == 0.75
     assert sheet["abilities"]["values"] == {k: v for k, v in scores["abilities"].items() if k != "mean"}
     assert sheet["routes"][0]["first_junction"] == [20, 100]
-    assert "world routegym-embedded/1" in (tmp_path / "sheet" / "report.md").read_text()
+    assert "world routegym-embedded/2" in (tmp_path / "sheet" / "report.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What each scenario type does, watched on its route of the smoke suite (docs/bench2drive.md 1.7)."""
+"""What scenario types do, watched on their routes of the smoke suite (docs/bench2drive.md 1.7)."""
 
 from __future__ import annotations
 
@@ -10,20 +10,15 @@ import pytest
 from scenarios.director import TRIGGER_DISTANCE, perturb_control
 from scenarios.director_state import Status
 from scenarios.suite_recipes import RECIPES
-from simulator.state import EGO, HAZARD, SPECIAL, TICK_SECONDS, Behaviour, DriverFlag, LightState, Role
-from tests.scenario_drive import Drive, smoke_batch, smoke_drive
+from simulator.state import EGO, HAZARD, SPECIAL, TICK_SECONDS, Behaviour, Role
+from tests.scenario_drive import smoke_batch, smoke_drive
+from tests.type_drives import (
+    SPEED,
+    ego_distance,
+    end_of,
+)
 
 ENDING = [kind for kind in RECIPES if kind != "PedestrianCrossing"]  # as officially, that one runs on
-SPEED = 8.0  # m/s of the ego where nothing else is said
-
-
-def end_of(drive: Drive, speed: float = SPEED) -> None:
-    """Drive until the scenario has ended."""
-    drive.until(lambda: drive.status == Status.DONE, speed)
-
-
-def ego_distance(drive: Drive, place) -> float:  # type: ignore[no-untyped-def]
-    return math.dist(drive.place(EGO), place[:3])
 
 
 # What holds for all
@@ -174,83 +169,6 @@ def test_construction_site_appears_and_closes_the_lane() -> None:
     assert drive.path_s == pytest.approx(site + 50.0, abs=2.0)
 
 
-# Walkers
-
-
-@pytest.mark.parametrize("speed", [2.0, 8.0])
-def test_walker_steps_out_in_front_of_the_ego(speed: float) -> None:
-    drive = smoke_drive("DynamicObjectCrossing", traffic=False)
-    walker = drive.slot("walker")
-    assert drive.w["hidden"][walker] == 1
-    drive.to_trigger(speed)
-    assert drive.w["hidden"][walker] == 0
-    drive.until(lambda: drive.w["speed"][walker] > 0.0, speed)
-    meeting = drive.trigger_s + drive.value("distance")
-    patience = 2.1 + 0.1 * (drive.value("crossing_angle") // 5)
-    assert meeting - drive.path_s == pytest.approx(max(patience * speed, 6.0), abs=0.1 * speed + 0.5)
-
-    right = [drive.beside_path(walker)[1]]
-    for _ in range(60):
-        drive.tick()
-        right.append(drive.beside_path(walker)[1])
-    assert right[0] > 2.5
-    assert right[-1] == pytest.approx(right[0] - 2.0 * 60 * TICK_SECONDS, abs=0.5)  # 2 m/s across
-
-
-def test_walker_and_blocker_go_once_the_road_is_crossed() -> None:
-    drive = smoke_drive("DynamicObjectCrossing", traffic=False)
-    walker = drive.slot("walker")
-    drive.to_trigger()
-    drive.until(lambda: drive.w["speed"][walker] > 0.0, SPEED)
-    seconds = drive.until(lambda: drive.slot("walker") < 0)
-    way = 2.0 * math.dist(drive.script.cast[1].place[:3], _meeting_place(drive))
-    assert seconds == pytest.approx(way / 2.0, abs=0.2)
-    assert drive.slot("blocker") < 0
-    at = drive.path_s
-    end_of(drive)
-    assert drive.path_s - at == pytest.approx(40.0, abs=1.0)
-
-
-def _meeting_place(drive: Drive) -> tuple[float, float, float]:
-    g = drive.geometry
-    k = int((drive.trigger_s + drive.value("distance")) / g.path_step)
-    return float(g.path_x[k]), float(g.path_y[k]), float(g.path_z[k])
-
-
-def test_three_walkers_cross_before_the_junction() -> None:
-    drive = smoke_drive("PedestrianCrossing", traffic=False)
-    names = [member.name for member in drive.script.cast]
-    walkers = [drive.slot(name) for name in names]
-    drive.to_trigger(4.0)
-    assert drive.w["bg_keep_behind"] == 1  # the ego's entry is cleared
-    drive.until(lambda: any(drive.w["speed"][i] > 0 for i in walkers) or drive.path_s > 60.0, 4.0)
-    set_off_s = drive.path_s
-    speeds = {i: 0.0 for i in walkers}
-    for _ in range(35):  # all have set off 1.5 s later
-        drive.tick()
-        for i in walkers:
-            speeds[i] = max(speeds[i], float(drive.w["speed"][i]))
-    assert all(1.3 <= v <= 2.0 for v in speeds.values())
-    assert len(set(speeds.values())) == 3
-    # they wait for the ego to be 3.5 s or 12 m away, and then up to 1.5 s
-    entry = min(drive.beside_path(i)[0] for i in walkers)
-    assert entry - set_off_s < 3.5 * 4.0 + 2.0
-    drive.wait(12.0)
-    assert all(drive.slot(name) < 0 for name in names)
-
-
-def test_traffic_is_free_again_after_the_pedestrians_junction() -> None:
-    drive = smoke_drive("PedestrianCrossing", traffic=False)
-    drive.to_trigger()
-    junction_exit = drive.batch.arrays.crossing_exit[drive.batch.arrays.crossing_first[drive.route]]
-    drive.until(lambda: drive.path_s > junction_exit - 1.0, SPEED)
-    assert drive.w["bg_keep_behind"] == 1
-    drive.wait(0.5, SPEED)
-    assert drive.w["bg_keep_behind"] == 0
-    assert drive.w["bg_route_sources"] == 1
-    assert drive.status == Status.ACTIVE
-
-
 # Traffic ahead
 
 
@@ -275,155 +193,6 @@ def test_hard_brake_stops_those_ahead_for_10_s() -> None:
     at = drive.path_s
     end_of(drive, 4.0)
     assert drive.path_s - at == pytest.approx(15.0, abs=1.0)
-
-
-# Junctions
-
-
-def test_red_light_runner_crosses_while_the_ego_has_green() -> None:
-    drive = smoke_drive("OppositeVehicleRunningRedLight", traffic=False)
-    vehicle = drive.slot("vehicle")
-    drive.to_trigger()
-    assert drive.w["hidden"][vehicle] == 0
-    assert _ego_light(drive) == LightState.GREEN
-    assert _other_lights(drive) == {LightState.RED}
-    drive.until(lambda: drive.w["speed"][vehicle] > 0.0, SPEED)
-    assert drive.w["speed"][vehicle] == pytest.approx(60.0 / 3.6, abs=0.01)
-    start, time = drive.place(vehicle), float(drive.w["time"])
-    nearest = 1e9
-    while drive.slot("vehicle") >= 0:
-        end = drive.place(vehicle)
-        nearest = min(nearest, abs(drive.beside_path(vehicle)[1]))
-        drive.tick()
-    assert nearest < 1.0  # it has crossed the ego's way
-    assert math.dist(start, end) == pytest.approx((float(drive.w["time"]) - time) * 60.0 / 3.6, abs=6.0)
-    end_of(drive)
-    assert (drive.w["group_frozen"] == 0).all()
-
-
-def test_red_light_runner_waits_up_to_30_m_before_the_junction() -> None:
-    drive = smoke_drive("OppositeVehicleRunningRedLight", traffic=False)
-    drive.tick()
-    vehicle = drive.slot("vehicle")
-    drive.to_trigger()
-    drive.tick()
-    net, lane = drive.batch.network.arrays, int(drive.w["lane"][vehicle])
-    assert net.lane_junction[lane] < 0
-    assert net.lane_length[lane] - drive.w["lane_s"][vehicle] == pytest.approx(30.0, abs=1.5)
-    assert lane in drive.w["closed_lane"]
-
-
-def test_left_turn_waits_for_green_and_then_for_a_gap() -> None:
-    drive = smoke_drive("SignalizedJunctionLeftTurn", traffic=False)
-    drive.to_trigger(4.0)
-    assert drive.w["bg_opposite_active"] == 0
-    theirs = set(_source_lights(drive))
-    assert _ego_light(drive) == LightState.RED
-    drive.wait(4.8)
-    assert _ego_light(drive) == LightState.RED
-    assert {drive.light(i) for i in theirs} == {LightState.GREEN}
-    drive.wait(0.3)
-    assert _ego_light(drive) == LightState.GREEN
-    assert {drive.light(i) for i in theirs} == {LightState.GREEN}
-    drive.wait(20.0)
-    assert _ego_light(drive) == LightState.GREEN  # held to the end
-
-    speeds = [float(drive.w["speed"][i]) for i in drive.flow_slots()]
-    assert len(speeds) >= 2
-    assert speeds == pytest.approx([drive.value("flow_speed")] * len(speeds), abs=0.01)
-
-
-def test_left_turn_ends_10_m_behind_the_junction() -> None:
-    drive = smoke_drive("SignalizedJunctionLeftTurn", traffic=False)
-    drive.to_trigger()
-    end_of(drive)
-    junction = drive.batch.arrays.crossing_exit[drive.batch.arrays.crossing_first[drive.route]]
-    assert drive.path_s == pytest.approx(junction + 10.0, abs=1.5)
-
-
-def _junction_lights(drive: Drive) -> tuple[int, list[int]]:
-    """The ego's light, and all lights of its junction."""
-    b = drive.batch
-    junction = int(b.arrays.crossing_junction[b.arrays.crossing_first[drive.route]])
-    net = b.network.arrays
-    lanes = [i for i in dict.fromkeys(drive.geometry.path_lane.tolist()) if i >= 0 and net.lane_junction[i] == junction]
-    groups = np.flatnonzero(net.group_junction == junction)
-    return int(net.lane_light[lanes[0]]), [int(i) for i in np.flatnonzero(np.isin(net.light_group, groups))]
-
-
-def _ego_light(drive: Drive) -> LightState:
-    return drive.light(_junction_lights(drive)[0])
-
-
-def _other_lights(drive: Drive) -> set[LightState]:
-    own, lights = _junction_lights(drive)
-    return {drive.light(i) for i in lights if i != own}
-
-
-def _source_lights(drive: Drive) -> list[int]:
-    """Lights of the junction lanes that the flow takes."""
-    net, line = drive.batch.network.arrays, drive.script.flows[0].track
-    first, last = net.lane_first[:-1], net.lane_first[1:] - 1
-    found = []
-    for lane in np.flatnonzero(net.lane_light >= 0):
-        ends = [(net.point_x[p], net.point_y[p]) for p in (first[lane], last[lane])]
-        if all(np.min(np.hypot(line.x - x, line.y - y)) < 0.5 for x, y in ends):
-            found.append(int(net.lane_light[lane]))
-    assert found
-    return found
-
-
-# Flows
-
-
-def test_flow_to_enter_is_there_when_the_scenario_starts() -> None:
-    drive = smoke_drive("EnterActorFlow", traffic=False)
-    drive.to_trigger()
-    slots = drive.flow_slots()
-    low, high = drive.value("source_dist_interval", "from"), drive.value("source_dist_interval", "to")
-    along = np.sort(drive.w["track_s"][slots])
-    length = (len(drive.script.flows[0].track.x) - 1) * drive.script.flows[0].track.step
-    assert len(slots) >= int(length / high)
-    assert np.all(np.diff(along)[1:] >= low - 1.0)
-    assert np.all(np.diff(along)[1:] <= high + 2.0)
-    assert drive.w["speed"][slots] == pytest.approx([drive.value("flow_speed")] * len(slots))
-    assert drive.w["bg_route_sources"] == 0
-
-
-def test_flow_to_enter_keeps_coming_and_disappears_at_its_end() -> None:
-    drive = smoke_drive("EnterActorFlow", traffic=False)
-    drive.to_trigger()
-    ids = set()
-    sink = drive.script.flows[0].track
-    for _ in range(400):
-        drive.tick()
-        for i in drive.flow_slots():
-            ids.add(int(drive.w["actor_id"][i]))
-            assert math.hypot(drive.w["x"][i] - sink.x[-1], drive.w["y"][i] - sink.y[-1]) >= 1.4
-    assert len(ids) > len(drive.flow_slots()) + 3
-
-
-def test_flow_brakes_only_after_the_ego_has_touched_it() -> None:
-    drive = smoke_drive("EnterActorFlow", traffic=False)
-    drive.to_trigger()
-    reckless = DriverFlag.CONSTANT_VELOCITY | DriverFlag.IGNORE_VEHICLES
-    assert all(drive.w["driver_flags"][i] & reckless == reckless for i in drive.flow_slots())
-    # stand where the flow comes along
-    junction_exit = drive.batch.arrays.crossing_exit[drive.batch.arrays.crossing_first[drive.route]]
-    drive.until(lambda: drive.path_s > junction_exit + 5.0 or drive.d["flow_touched"][0, 0] == 1, SPEED)
-    drive.until(lambda: drive.d["flow_touched"][0, 0] == 1)
-    assert all(drive.w["driver_flags"][i] & reckless == 0 for i in drive.flow_slots())
-    drive.wait(5.0)
-    assert all(drive.w["driver_flags"][i] & reckless == 0 for i in drive.flow_slots())
-
-
-def test_entering_ends_at_the_end_of_the_flow() -> None:
-    drive = smoke_drive("EnterActorFlow", traffic=False)
-    drive.to_trigger()
-    sink = drive.script.flows[0].track
-    end_of(drive)
-    assert math.hypot(drive.w["x"][EGO] - sink.x[-1], drive.w["y"][EGO] - sink.y[-1]) < 2.5
-    assert drive.w["bg_route_sources"] == 1
 
 
 # Cut-in

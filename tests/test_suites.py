@@ -11,15 +11,19 @@ import numpy as np
 import pytest
 
 from envs.routes import RouteBatch, prepare_routes
+from scenarios.registry import BENCH2DRIVE_TYPES, LEADERBOARD_TYPES
 from scenarios.route import Route
 from scenarios.route_file import read_routes
-from scenarios.suite_maker import SUITES, SUITES_FOLDER, make_suite, write_suite
+from scenarios.suite_maker import SUITES, SUITES_FOLDER, lay_suite, make_suite, write_suite
 from scenarios.suite_recipes import RECIPES
+from scenarios.suite_recipes_more import ALL_RECIPES, BENCH2DRIVE_RECIPES
 from scenarios.suites import list_suites
 from scenarios.weather import WEATHER_CASES, weather_id
 from simulator.errors import ScenarioError
 from simulator.roads.network import RoadNetwork
 from simulator.roads.towns import load_named_town
+
+AT_JUNCTIONS = ("PedestrianCrossing", "OppositeVehicleRunningRedLight", "SignalizedJunctionLeftTurn", "EnterActorFlow")
 
 
 @pytest.fixture(scope="module")
@@ -63,10 +67,17 @@ def test_every_scenario_is_placed_without_a_remark(laid: RouteBatch) -> None:
     assert np.array_equal(np.diff(laid.scripts.scenario_first), np.ones(60))
 
 
-def test_the_trigger_lies_8_to_25_m_after_the_start(routes: list[Route]) -> None:
+def test_the_trigger_lies_as_far_after_the_start_as_in_official_files(routes: list[Route]) -> None:
+    before_a_junction = 0
     for route in routes:
         trigger, start = route.scenarios[0].trigger_point, route.positions[0]
-        assert 7.5 < math.hypot(trigger.x - start.x, trigger.y - start.y) < 25.5
+        metres = math.hypot(trigger.x - start.x, trigger.y - start.y)
+        if route.scenario_type in AT_JUNCTIONS:
+            before_a_junction += 1
+            assert 2.9 < metres < 9.1
+        else:
+            assert 9.7 < metres < 14.1
+    assert before_a_junction == 20
 
 
 def test_positions_are_2_m_apart_outside_junctions(routes: list[Route]) -> None:
@@ -107,7 +118,30 @@ def test_another_seed_makes_another_suite(town: RoadNetwork) -> None:
 def test_a_type_without_recipe_or_room_is_an_error(town: RoadNetwork) -> None:
     with pytest.raises(ScenarioError, match="no recipe for scenario type 'Nonsense'"):
         make_suite(town, ["Nonsense"], 1)
-    with pytest.raises(ScenarioError, match="MiniTown has room for"):
+    with pytest.raises(ScenarioError, match="MiniTown: SignalizedJunctionLeftTurn: room for"):
         make_suite(town, ["SignalizedJunctionLeftTurn"], 1000)
     with pytest.raises(ScenarioError, match="no built-in suite 'minitown6'"):
         write_suite("minitown6")
+
+
+def test_a_town_gets_as_many_routes_as_it_has_room_for_and_is_told_why_not_more(town: RoadNetwork) -> None:
+    told = []
+    laid = lay_suite(
+        town,
+        ["SignalizedJunctionLeftTurn", "ParkedObstacle"],
+        20,
+        seed=4,
+        first_id=50,
+        progress=lambda *x: told.append(x),
+    )
+    lefts = [route for route in laid.routes if route.scenario_type == "SignalizedJunctionLeftTurn"]
+    assert 5 <= len(lefts) < 20
+    assert list(laid.left_out) == ["SignalizedJunctionLeftTurn"]
+    assert laid.left_out["SignalizedJunctionLeftTurn"].startswith(f"room for {len(lefts)} routes, not for 20: ")
+    assert [int(route.id) for route in laid.routes] == list(range(50, 50 + len(laid.routes)))
+    assert told == [("SignalizedJunctionLeftTurn", len(lefts)), ("ParkedObstacle", 20)]
+
+
+def test_there_is_a_recipe_for_every_official_type() -> None:
+    assert set(ALL_RECIPES) == {*BENCH2DRIVE_TYPES, *LEADERBOARD_TYPES}
+    assert set(BENCH2DRIVE_RECIPES) == set(BENCH2DRIVE_TYPES)

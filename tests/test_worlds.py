@@ -13,7 +13,7 @@ from leaderboard_adapters.sheet import sheet_of_results
 from leaderboard_adapters.worlds import incomparable, is_embedded, maps_label
 from simulator import WORLD
 
-OURS = {"world": "routegym-embedded/1", "suite": "smoke", "scorer": "bench2drive-0.0.4"}
+OURS = {"world": "routegym-embedded/2", "suite": "smoke", "scorer": "bench2drive-0.0.4"}
 
 
 def test_kinds_of_map_have_their_words() -> None:
@@ -38,8 +38,8 @@ def test_the_world_of_this_package_is_an_embedded_one() -> None:
         ({}, {}, ""),
         (OURS, OURS, ""),
         (OURS, {**OURS, "agent": "idle", "seed": 3}, ""),
-        (OURS, {}, "different worlds (routegym-embedded/1 and not told)"),
-        (OURS, {**OURS, "world": "routegym-embedded/2"}, "different worlds (routegym-embedded/1 and "),
+        (OURS, {}, "different worlds (routegym-embedded/2 and not told)"),
+        (OURS, {**OURS, "world": "routegym-embedded/3"}, "different worlds (routegym-embedded/2 and "),
         ({"world": "carla/0.9.15"}, {}, ""),
         ({"world": "carla/0.9.15"}, {"world": "carla/0.9.16"}, "different worlds"),
         (OURS, {**OURS, "suite": "minitown60"}, "different suites (smoke and minitown60)"),

@@ -15,6 +15,7 @@ GREY = (0.5, 0.51, 0.52)
 DARK = (0.12, 0.12, 0.13)
 YELLOW = (0.95, 0.75, 0.10)
 RED = (0.75, 0.10, 0.08)
+STRAW = (0.80, 0.66, 0.30)
 
 
 def build_prop(out: ModelBuilder, blueprint: Blueprint) -> None:
@@ -25,7 +26,7 @@ def build_prop(out: ModelBuilder, blueprint: Blueprint) -> None:
         "trafficcone01": _cone, "constructioncone": _cone, "barrel": _barrel, "streetbarrier": _barrier,
         "warningconstruction": _warning, "warningaccident": _warning, "trafficwarning": _arrow_board,
         "vendingmachine": _vending_machine, "advertisement": _advertisement, "container": _container,
-        "busstop": _shelter, "busstoplb": _shelter,
+        "busstop": _shelter, "busstoplb": _shelter, "foodcart": _food_cart, "haybalelb": _hay_bales,
     }.get(name, _debris if name.startswith("dirtdebris") else _crate)  # fmt: skip
     builder(_Prop(out, size, name))
 
@@ -53,6 +54,30 @@ def _cone(p: _Prop) -> None:
     bands = ((0.06, 0.34, ORANGE), (0.34, 0.52, WHITE), (0.52, 0.70, ORANGE), (0.70, 0.82, WHITE), (0.82, 1.0, ORANGE))
     for low, high, colour in bands:
         p.add(column(0, 0, low, high, 0.72 * (1.08 - low), 0.72 * (1.08 - high), 10), colour)
+
+
+def _food_cart(p: _Prop) -> None:
+    """A stall on wheels under a striped roof."""
+    for x in (-0.6, 0.6):
+        for y in (-1.0, 0.9):
+            p.box((x - 0.16, y, 0.0), (x + 0.16, y + 0.1, 0.16), DARK)
+    p.box((-0.9, -0.88, 0.10), (0.9, 0.88, 0.42), RED)
+    p.box((-1.0, -0.97, 0.42), (1.0, 0.97, 0.46), WHITE)
+    for x in (-0.85, 0.85):
+        for y in (-0.8, 0.8):
+            p.box((x - 0.04, y - 0.04, 0.46), (x + 0.04, y + 0.04, 0.88), GREY)
+    for k in range(6):
+        p.box((-1 + k / 3, -1, 0.88), (-1 + (k + 1) / 3, 1, 1.0), (RED, WHITE)[k % 2])
+
+
+def _hay_bales(p: _Prop) -> None:
+    """Two layers of bales, tied with twine."""
+    for row in range(3):
+        p.box((-1, -1 + row * 0.68, 0), (1, -0.36 + row * 0.68, 0.48), STRAW)
+    for row in range(2):
+        p.box((-0.95 + row * 0.97, -0.98, 0.5), (-0.02 + row * 0.97, 0.98, 1.0), STRAW)
+    for x in (-0.5, 0.5):
+        p.box((x - 0.02, -1, 0.0), (x + 0.02, 1, 0.49), DARK)
 
 
 def _barrel(p: _Prop) -> None:
