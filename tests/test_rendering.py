@@ -167,6 +167,21 @@ def test_a_window_that_is_closed_stays_closed_and_the_world_goes_on(pygame) -> N
     env.close()
 
 
+def test_without_a_screen_no_window_runs_unseen(
+    pygame, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]  # type: ignore[no-untyped-def]
+) -> None:
+    for name in ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    if not pygame.display.get_init():
+        pygame.display.init()
+        seen = pygame.display.get_driver() not in ("dummy", "offscreen")
+        pygame.display.quit()
+        if seen:
+            pytest.skip("there is a screen")
+    assert run_eval.main(["drive", "--routes", "smoke", "--route-id", "110", "--size", "320x180"]) == 2
+    assert "no window can be opened: " in capsys.readouterr().err
+
+
 def test_tab_goes_round_the_views() -> None:
     names = list(VIEWS)
     assert [next_view(name) for name in names] == [*names[1:], names[0]]

@@ -41,6 +41,16 @@ def load_pygame() -> Any:
     return pygame
 
 
+_UNSEEN = ("dummy", "offscreen")  # SDL's drivers without a screen
+
+
+def _no_screen(why: str) -> str:
+    return (
+        f"no window can be opened: {why}. render_mode 'rgb_array' and films need none; SDL_VIDEODRIVER=dummy opens "
+        "windows that nobody sees"
+    )
+
+
 class Window:
     """One window. It opens with the first frame."""
 
@@ -69,7 +79,11 @@ class Window:
                 pygame.display.set_caption(self._title)
                 self._screen = pygame.display.set_mode((width, height))
             except pygame.error as error:
-                raise SensorError(f"no window can be opened: {error}; render_mode 'rgb_array' needs none") from None
+                raise SensorError(_no_screen(str(error))) from None
+            driver = pygame.display.get_driver()
+            if driver in _UNSEEN and "SDL_VIDEODRIVER" not in os.environ:  # what SDL falls back to, unasked
+                self.close()
+                raise SensorError(_no_screen(f"there is no screen, only SDL's driver '{driver}'"))
             self._clock = pygame.time.Clock()
         picture = pygame.image.frombuffer(np.ascontiguousarray(frame).data, (width, height), "RGB")
         self._screen.blit(picture, (0, 0))
