@@ -11,9 +11,12 @@ import math
 
 from agents.expert_memory import CAP_METRES, CAPS, KEEP_LANE, MAKE_WAY, PASS, STEP_SECONDS, STEPS
 from agents.expert_path import TIGHTEST_BEND, line_at, line_curvature
+from simulator.blueprints import Kind
 from simulator.dynamics import throttle_acceleration
 from simulator.kernel import kernel
 from simulator.state import EGO, TICK_SECONDS
+
+_WALKER = int(Kind.WALKER)
 
 FREE = 1e6
 BEND_ACCELERATION = 2.4  # m/s2 sideways
@@ -30,9 +33,12 @@ HEADWAY = 0.9  # s
 HURRY_HEADWAY = 0.3  # s
 STANDSTILL = 2.0  # m
 GENTLE_BRAKE = 2.5  # m/s2 that is planned with
-FIRM_BRAKE = 4.5  # m/s2 where that is not enough
+FIRM_BRAKE = 4.0  # m/s2 where that is not enough; the official bound of comfort is 4.05
 HARDEST_BRAKE = 7.5  # m/s2
 OUT_OF_THE_WAY = 30.0  # m to the next halt from which the ego may run ahead of somebody
+KERB_SIGHT = 7.0  # m beside the path within which walkers are minded who face the road,
+BEFORE_WALKERS = 4.0  # m before them from where on the ego is slow,
+BESIDE_WALKERS = 5.0  # m/s
 COMFORT_JERK = 4.0  # m/s3
 
 
@@ -68,10 +74,25 @@ def set_caps(w, e, net, routes, sheet, trial):  # type: ignore[no-untyped-def]
         if s < wheels_turned:
             cap = min(cap, TIGHT_SPEED)
         sheet.cap[k] = cap
+    slow_for_walkers(w, sheet)
     for k in range(CAPS - 2, -1, -1):
         cap = math.sqrt(sheet.cap[k + 1] * sheet.cap[k + 1] + 2.0 * COMFORT_BRAKE * CAP_METRES)
         if cap < sheet.cap[k]:
             sheet.cap[k] = cap
+
+
+@kernel
+def slow_for_walkers(w, sheet):  # type: ignore[no-untyped-def]
+    """Cap the speed beside walkers who stand at the road and face it: they may step out."""
+    for n in range(sheet.count[0]):
+        d = sheet.d[n, 0]
+        if w.kind[sheet.slot[n]] != _WALKER or sheet.fixed[n] == 0 or abs(d) > KERB_SIGHT:
+            continue
+        if math.sin(sheet.turn[n, 0]) * d > -0.5 * abs(d):
+            continue
+        first = int((sheet.s[n, 0] - BEFORE_WALKERS - sheet.cap_start[0]) / CAP_METRES)
+        for k in range(max(first, 0), min(first + int(BEFORE_WALKERS / CAP_METRES) + 2, CAPS)):
+            sheet.cap[k] = min(sheet.cap[k], BESIDE_WALKERS)
 
 
 @kernel
@@ -112,7 +133,7 @@ def wanted_acceleration(w, e, sheet):  # type: ignore[no-untyped-def]
     most = PASS_ACCELERATION if e.manoeuvre == PASS else MAX_ACCELERATION
     if e.manoeuvre == MAKE_WAY and e.knot_d[e.num_knots - 1] != 0.0:
         cap *= SLOW
-    acceleration = min(max((cap - speed) / 0.5, -4.5 if e.manoeuvre != MAKE_WAY else -2.5), most)
+    acceleration = min(max((cap - speed) / 0.5, -FIRM_BRAKE if e.manoeuvre != MAKE_WAY else -2.5), most)
     for m in range(sheet.busy_count[0]):
         if sheet.busy_keep[0, m] >= 0.0 and sheet.busy_low[0, m] >= s - 0.5 and sheet.busy_low[0, m] < s + 80.0:
             gap = sheet.busy_low[0, m] - s
