@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 from collections.abc import Sequence
@@ -107,7 +108,12 @@ def film(
         else:
             say(console, f"  {name.name}: {frames / style.fps:.0f} s, {name.stat().st_size / 1e6:.1f} MB")
 
-    return there + make_videos(jobs, workers, told)
+    try:
+        return there + make_videos(jobs, workers, told)
+    finally:  # a process that was ended leaves its film half made
+        for half in target.glob(f"*.partial{SUFFIX}"):
+            with contextlib.suppress(OSError):
+                half.unlink()
 
 
 def size_of(text: str) -> tuple[int, int]:

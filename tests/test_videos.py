@@ -181,6 +181,8 @@ def test_a_full_disk_leaves_no_half_film(collision: Recording, painter: FramePai
 
 def test_one_route_of_a_run_is_filmed_and_the_other_told_why_not(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (run / "recordings" / "RouteScenario_111_rep0.npz").unlink()
+    (run / "films").mkdir()
+    (run / "films" / "RouteScenario_7_rep0.partial.mp4").write_bytes(b"half a film, left by a process that was ended")
     told = tell(capsys, run, "--size", "320x180", "--out", run / "films", code=3)
     assert [file.name for file in (run / "films").iterdir()] == ["RouteScenario_110_rep0.mp4"]
     assert "no video of route 111: there is no " in told
