@@ -1,11 +1,10 @@
 """Ticks a second of the embedded town: everything on, traffic included, one core.
 
-    python benchmarks/step.py [--vehicles 30] [--json]
+    python benchmarks/step.py [--suite minitown220] [--vehicles 30] [--json]
 
-Worlds run the smoke suite with the autopilot at the wheel and as many vehicles around it as asked for. Measured
-are medians of
-`--repeats` stretches of `--ticks` ticks: the tick alone, and tick plus agent. The split is measured by running
-each part of the tick on its own over the same states.
+Worlds run a suite with the autopilot at the wheel and as many vehicles around it as asked for. Measured are medians of
+`--repeats` stretches of `--ticks` ticks: the tick alone, and tick plus agent. The split is measured by running each part
+of the tick on its own over the same states.
 """
 
 from __future__ import annotations
@@ -45,6 +44,8 @@ _AMBIENT = int(Role.AMBIENT)
 class Options:
     """What to measure."""
 
+    suite: str = "smoke"
+    """Suite or route file that the worlds run; minitown220 has every scenario type."""
     vehicles: int = 30
     """Vehicles in each world, the ego not counted."""
     batches: tuple[int, ...] = (1, 8, 64)
@@ -119,7 +120,7 @@ def crowd(batch: WorldBatch, b: int, vehicles: int) -> None:
 
 def measure(options: Options, count: int) -> dict[str, Any]:
     """Ticks a second with `count` worlds."""
-    batch = WorldBatch(load_routes("smoke"), count)
+    batch = WorldBatch(load_routes(options.suite), count)
     agent = make_agent("autopilot")
     agent.bind(batch)
 
@@ -128,11 +129,12 @@ def measure(options: Options, count: int) -> dict[str, Any]:
         agent.reset(b, seed)
         crowd(batch, b, options.vehicles)
 
+    stride = max(len(batch.routes.routes) // count, 1)  # scenario types of all kinds, also in a small batch
     for b in range(count):
-        begin(b, b)
+        begin(b, b * stride)
     batch.tick(agent.act())
     ticks = max(options.ticks // count, 20)
-    alone, together, seeds = [], [], count
+    alone, together, seeds = [], [], count * stride
     actors = []
     for _ in range(options.repeats):
         inside = 0.0
