@@ -12,7 +12,7 @@ eval: $(VENV)/.core
 	$(BIN)/python run_eval.py --routes smoke --agent expert
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadscope
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
