@@ -34,9 +34,9 @@ def main(arguments: Sequence[str] | None = None, *, driver: str | None = None) -
         driver: for `run`: `module:function` that drives a route instead of the embedded town.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
-    options = parse_options(arguments)
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
+        options = parse_options(arguments)
         code = _carry_out(options, shlex.join(["python", sys.argv[0], *arguments]), driver)
         sys.stdout.flush()
         return code
