@@ -2,9 +2,9 @@
 
     python benchmarks/step.py [--suite minitown220] [--vehicles 30] [--json]
 
-Worlds run a suite with the autopilot at the wheel and as many vehicles around it as asked for. Measured are medians of
-`--repeats` stretches of `--ticks` ticks: the tick alone, and tick plus agent. The split is measured by running each part
-of the tick on its own over the same states.
+Worlds run a suite with the autopilot at the wheel and as many vehicles around it as asked for. Measured are medians
+of `--repeats` stretches of `--ticks` ticks: the tick alone, and tick plus agent. The split is measured by running each
+part of the tick on its own over the same states.
 """
 
 from __future__ import annotations
