@@ -94,5 +94,10 @@ def test_hard_routes_are_those_of_minitown220() -> None:
     assert all(route.positions == whole[route.id].positions for route in hard)
 
 
-def test_better_drivers_score_higher() -> None:
-    assert driving_score("route-follower") < 0.5 * driving_score("expert")
+def test_idle_scores_nothing() -> None:
+    assert driving_score("idle") < 5.0
+
+
+@pytest.mark.parametrize(("blind", "sighted"), [("idle", "route-follower"), ("route-follower", "expert")])
+def test_better_drivers_score_higher(blind: str, sighted: str) -> None:
+    assert driving_score(blind) < 0.5 * driving_score(sighted)
