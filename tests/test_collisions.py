@@ -262,3 +262,18 @@ def test_no_contact_with(case: str) -> None:
     collide(w)
     assert w["num_contacts"] == 0
     assert w["x"][1] == 4.5
+
+
+# Open doors
+
+
+@pytest.mark.parametrize(
+    ("door", "passed_on", "hit"), [(1, -2.6, True), (1, 2.6, False), (2, 2.6, True), (0, -2.6, False)]
+)
+def test_an_open_door_is_hit_on_its_side(door: int, passed_on: float, hit: bool) -> None:
+    """`door`: 1 front left, 2 front right, 0 closed; `passed_on`: metres right of the parked car where the ego is."""
+    w = open_ground()
+    parked = put(w, 1, "vehicle.tesla.model3", 1.0, -passed_on)
+    w["door"][parked] = door
+    collide(w)
+    assert (w["num_contacts"] > 0) == hit

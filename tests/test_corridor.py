@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from simulator.errors import MapError
 from simulator.roads.corridor import build_corridor
+from simulator.roads.corridor_runs import with_trigger
 
 STEP = 2.0
 Lane = tuple[int, int]
@@ -365,3 +366,17 @@ def test_official_routes_without_a_map_are_drivable(official_data: Path) -> None
         else:
             xodr = build_corridor(route.get("id", ""), positions, scenario.get("type", ""), flow)
             check_route(carla.Map("Corridor", xodr), xodr, positions)
+
+
+def test_the_road_goes_on_to_a_trigger_that_lies_before_the_junction() -> None:
+    """Official positions skip the inside of junctions, and the last metres before them with the trigger, too."""
+    positions = Walk().go(6).skip(26, -16, -RIGHT_ANGLE).go(30).positions()
+    gap = int(np.argmax(np.hypot(*np.diff(positions[:, :2], axis=0).T)))
+    last, before = positions[gap], positions[gap - 1]
+    forward = (last - before) / np.hypot(*(last - before)[:2])
+    x, y, z = last + 3.0 * forward
+    found = with_trigger(positions, (float(x), float(y), float(z), math.atan2(forward[1], forward[0])))
+    assert len(found) == len(positions) + 2
+    assert found[gap + 1] == pytest.approx([x, y, z])
+    aside = with_trigger(positions, (float(x - 2.0 * forward[1]), float(y + 2.0 * forward[0]), float(z), 0.0))
+    assert len(aside) == len(positions)

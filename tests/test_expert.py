@@ -90,3 +90,45 @@ def test_it_brakes_gently_and_turns_within_grip(smoke: RouteBatch) -> None:
         yaw, ax, ay = (log[:, column[name]] for name in ("yaw", "ax", "ay"))
         assert np.quantile(ax * np.cos(yaw) + ay * np.sin(yaw), 0.05) > -4.05
         assert np.quantile(np.abs(ay * np.cos(yaw) - ax * np.sin(yaw)), 0.98) < 8.0
+
+
+@pytest.fixture(scope="module")
+def minitown220() -> RouteBatch:
+    return load_routes("minitown220")
+
+
+def routes_of(routes: RouteBatch, kind: str) -> list[int]:
+    return [k for k, prepared in enumerate(routes.routes) if prepared.route.scenario_type == kind]
+
+
+def test_it_keeps_right_of_those_who_invade_its_lane(minitown220: RouteBatch) -> None:
+    chosen = routes_of(minitown220, "InvadingTurn")
+    batch = WorldBatch(minitown220, len(chosen))
+    expert = Expert()
+    expert.bind(batch)
+    for b, route in enumerate(chosen):
+        batch.reset(b, EpisodeStart(route, seed=7))
+    furthest = np.zeros(len(chosen))
+    while not batch.finished.all():
+        batch.tick(expert.act())
+        furthest = np.maximum(furthest, np.where(batch.finished, furthest, batch.worlds["path_offset"]))
+        assert batch.worlds["num_contacts"].sum() == 0
+    assert furthest.min() > 0.3
+    assert set(batch.criteria["finished"]) == {int(RouteEnd.COMPLETED)}
+
+
+def test_it_leaves_a_parking_space_without_a_contact(minitown220: RouteBatch) -> None:
+    chosen = routes_of(minitown220, "ParkingExit")
+    batch = WorldBatch(minitown220, len(chosen))
+    expert = Expert()
+    expert.bind(batch)
+    for b, route in enumerate(chosen):
+        batch.reset(b, EpisodeStart(route, seed=7))
+    batch.tick(expert.act())
+    assert (batch.worlds["path_offset"] > 2.0).all()  # beside its path, between two cars
+    out = np.zeros(len(chosen), bool)
+    for _ in range(2000):
+        batch.tick(expert.act())
+        out |= np.abs(batch.worlds["path_offset"]) < 0.5
+        assert batch.worlds["num_contacts"].sum() == 0
+    assert out.all()
