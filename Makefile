@@ -31,7 +31,7 @@ $(VENV)/.core: pyproject.toml | $(BIN)/python
 	touch $@
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[dev,view]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev,view,train]'
 	touch $@ $(VENV)/.core
 
 $(BIN)/python:
