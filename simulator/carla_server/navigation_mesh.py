@@ -51,9 +51,14 @@ def file_name(network: RoadNetwork) -> str:
     return f"Carla/Maps/Nav/{network.town}-{network.digest[:12]}-{_version()}.bin"
 
 
+def navigation_path(network: RoadNetwork) -> Path:
+    """Where the file is kept on this side."""
+    return cache_root() / "navigation" / f"{network.digest[:32]}-{_version()}.bin"
+
+
 def load_navigation(network: RoadNetwork, *, cache: bool = True) -> bytes:
     """The file's content, from the cache folder where it was made before; b"" for a town without ground."""
-    path = cache_root() / "navigation" / f"{network.digest[:32]}-{_version()}.bin"
+    path = navigation_path(network)
     if cache and path.is_file():
         return path.read_bytes()
     content = build_navigation(network)

@@ -50,6 +50,7 @@ def spawn(
 ) -> Actor:
     """Spawn an actor as a client describes it."""
     definition, described = _described(server, description)
+    server.sensors.check(definition, described)
     of = None if parent == 0 else server.episode.registry.get(parent)
     encoding.text(socket, "socket name")
     kind = encoding.whole(attachment, "attachment type", 0, 2)
