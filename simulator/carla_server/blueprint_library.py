@@ -6,15 +6,16 @@
 - `library.wire()`: the list of `ActorDefinition` that `get_actor_definitions` answers.
 
 Ids, attributes, types and defaults are those of CARLA's blueprint library, its catalogues of vehicles, pedestrians and
-props, and its sensors reference; sizes are those of `simulator.blueprints`, sensors those of `simulator.sensors.catalogue`.
-The catalogues do not tell: colours (here those that cameras paint), genders (here odd numbers are women), sizes of props
-(here by volume). A definition's `look` is an index into `BLUEPRINTS`: what kernels and cameras take the actor for.
+props, and its sensors reference; sizes are those of `simulator.blueprints`, sensors those of
+`simulator.sensors.catalogue`. The catalogues do not tell colours (here those that cameras paint), genders (here odd
+numbers are women) and sizes of props (here by volume). A definition's `look` is an index into `BLUEPRINTS`: what kernels
+and cameras take the actor for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
@@ -211,12 +212,15 @@ _MESHES = {
 }
 
 
-def look_of(definition: Definition, values: Mapping[str, str]) -> int:
-    """What an actor with these attributes looks like: the definition's `look`, but for `static.prop.mesh`, which takes
-    after the vehicle that its `mesh_path` names, as Bench2Drive's parked cars do."""
-    if definition.id == "static.prop.mesh":
-        path = values.get("mesh_path", "").lower()
-        for part, looks in _MESHES.items():
-            if part in path:
-                return blueprint_index(looks)
-    return definition.look
+def as_described(definition: Definition, values: Mapping[str, str]) -> Definition:
+    """The definition of an actor with these attributes: `static.prop.mesh` looks like the vehicle that its `mesh_path`
+    names, as Bench2Drive's parked cars do."""
+    if definition.id != "static.prop.mesh":
+        return definition
+    path = values.get("mesh_path", "").lower()
+    for part, looks in _MESHES.items():
+        if part in path:
+            look = blueprint_index(looks)
+            b = BLUEPRINTS[look]
+            return replace(definition, look=look, half_size=(b.half_length, b.half_width, b.half_height))
+    return definition

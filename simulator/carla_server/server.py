@@ -32,6 +32,7 @@ from simulator.carla_server.maps import OPENDRIVE_WORLD, Maps
 from simulator.carla_server.preparation import prepare_sensors, prepare_town
 from simulator.carla_server.protocol import PROTOCOLS, WORLD_STREAM
 from simulator.carla_server.rpc_server import RpcServer
+from simulator.carla_server.rpc_walkers import bury
 from simulator.carla_server.sensor_actors import SensorActors
 from simulator.carla_server.settings import Settings
 from simulator.carla_server.stream_server import StreamServer
@@ -163,6 +164,7 @@ class CarlaServer:
         self._delta = seconds
         self.streams.publish(WORLD_STREAM, self.world_frame(), droppable=not synchronous)
         self.sensors.publish()
+        bury(self)
         return self.clock.frame
 
     def world_frame(self) -> bytes:
