@@ -1,6 +1,6 @@
-"""A CARLA server in a process of its own that leaves the world's record in a file after every tick.
+"""A CARLA server whose world a test may look into: it leaves the record in a file after every tick.
 
-python -m tests.carla_server_child PORT FILE [PROTOCOL]
+python -m tests.carla_server_child FILE [--port ...]: options are those of `python -m simulator.carla_server`.
 """
 
 from __future__ import annotations
@@ -9,34 +9,32 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 
-from simulator.carla_server.log import start_log
-from simulator.carla_server.server import CarlaServer
+from simulator.carla_server import __main__ as command
+from simulator.carla_server import server
+from simulator.state import WORLD
 
 
-class WitnessedServer(CarlaServer):
+class WitnessedServer(server.CarlaServer):
     """Writes WORLD[1] to `witness`, whole or not at all, before a tick is answered."""
 
     witness = Path()
 
     def tick(self) -> int:
         frame = super().tick()
-        if self.witness.name:
-            work = self.witness.with_suffix(".new")
-            work.write_bytes(self.episode.worlds.tobytes())
-            os.replace(work, self.witness)
+        work = self.witness.with_suffix(".new")
+        work.write_bytes(self.episode.worlds.tobytes())
+        os.replace(work, self.witness)
         return frame
 
 
-def main() -> None:
-    """Serve MiniTown until a signal."""
-    port, witness = int(sys.argv[1]), Path(sys.argv[2])
-    version = sys.argv[3] if len(sys.argv) > 3 else "0.9.16"
-    start_log(quiet=True)
-    server = WitnessedServer(port=port, version=version)
-    server.witness = witness
-    server.serve(lambda: print("ready", flush=True))
+def read_witness(path: Path) -> np.ndarray:
+    """WORLD[1] after the last tick."""
+    return np.frombuffer(path.read_bytes(), WORLD).copy()
 
 
 if __name__ == "__main__":
-    main()
+    WitnessedServer.witness = Path(sys.argv.pop(1))
+    server.CarlaServer = WitnessedServer  # type: ignore[misc]
+    sys.exit(command.main())

@@ -8,8 +8,8 @@
 Ids, attributes, types and defaults are those of CARLA's blueprint library, its catalogues of vehicles, pedestrians and
 props, and its sensors reference; sizes are those of `simulator.blueprints`, sensors those of
 `simulator.sensors.catalogue`. The catalogues do not tell colours (here those that cameras paint), genders (here odd
-numbers are women) and sizes of props (here by volume). A definition's `look` is an index into `BLUEPRINTS`: what kernels
-and cameras take the actor for.
+numbers are women) and sizes of props (here by volume). A definition's `look` is an index into `BLUEPRINTS`: what
+kernels and cameras take the actor for.
 """
 
 from __future__ import annotations

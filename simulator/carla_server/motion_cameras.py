@@ -1,4 +1,4 @@
-"""Cameras that compare two measurements, and the one that shows normals: kernels are those of `sensors.camera_motion`."""
+"""Cameras that compare two measurements, and the one of normals, by the kernels of `simulator.sensors.camera_motion`."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ class MotionCamera:
         return image_header(self.width, self.height, self.fov) + flow.astype("<f4").tobytes()
 
     def _flow(self, scene: Scene, w: np.void, view: View) -> np.ndarray:
-        now = _Before(view.axes.copy(), view.position.copy(), {int(w["actor_id"][s]): _pose(w, int(s)) for s in _slots(scene)})
+        now = _Before(
+            view.axes.copy(), view.position.copy(), {int(w["actor_id"][s]): _pose(w, int(s)) for s in _slots(scene)}
+        )
         before = self._before or now
         self._before = now
         motion = np.zeros((MAX_ACTORS, 4, 3))

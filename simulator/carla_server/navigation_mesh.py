@@ -1,8 +1,8 @@
 """The navigation mesh of a town, as CARLA's client loads it for its pedestrians.
 
 The client downloads a file (`get_required_files("Nav")`, `request_file`) and gives it to Detour (Recast Navigation by
-M. Mononen): a set of tiles, each with vertices, convex polygons with neighbours, and their fans of triangles. Detour's axes
-are x, height, y. Layouts are those of DetourNavMesh.h, mesh version 7, and of RecastDemo's set of tiles, version 1.
+M. Mononen): a set of tiles, each with vertices, convex polygons with neighbours, and their fans of triangles. Detour's
+axes are x, height, y. Layouts are those of DetourNavMesh.h, mesh version 7, and of RecastDemo's set of tiles, version 1.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def build_navigation(network: RoadNetwork) -> bytes:
 
 
 def tile_data(tile: Tile, origin: np.ndarray) -> bytes:
-    """One tile as Detour's `addTile` takes it; without a tree of boxes, which tiles of a hundred polygons do not need."""
+    """One tile as Detour's `addTile` takes it; without a tree of boxes, which a hundred polygons do not need."""
     count = len(tile.polygons)
     corner = origin + TILE * np.array([tile.column, tile.row])
     vertex = np.ascontiguousarray(tile.vertex[:, [0, 2, 1]], "<f4")
@@ -133,9 +133,7 @@ def tile_data(tile: Tile, origin: np.ndarray) -> bytes:
         high[1] + 2.0, corner[1] + TILE, 1.0 / CELL,
     )  # fmt: skip
     fan = np.array(fans, np.uint8).tobytes()
-    return b"".join(
-        (header, vertex.tobytes(), polygon.tobytes(), bytes(_LINK_BYTES * links), detail.tobytes(), fan)
-    )
+    return b"".join((header, vertex.tobytes(), polygon.tobytes(), bytes(_LINK_BYTES * links), detail.tobytes(), fan))
 
 
 def _side(edge: np.ndarray, corner: np.ndarray) -> int | None:

@@ -1,7 +1,7 @@
 """What takes long the first time, done before clients wait for it.
 
-Kernels are compiled once in an installation (a minute or two), the look of a town and its navigation mesh once for each map
-(half a minute). Both are kept in the cache folder; later starts only look whether they are there.
+Kernels are compiled once in an installation (a minute or two), the look of a town and its navigation mesh once for each
+map (half a minute). Both are kept in the cache folder; later starts only look whether they are there.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What each kind of sensor measures on a server's world: the bodies of its stream frames.
 
-Measurements are those of `simulator.sensors`, by the same kernels on the same record. What a server adds: a sensor may hang
-on anything or on nothing, and ticks need not be 0.05 s long. A sensor whose parent has a slot in the record moves with that
-slot; any other one stands in the world where its row of the frame says.
+Measurements are those of `simulator.sensors`, by the same kernels on the same record. What a server adds: a sensor may
+hang on anything or on nothing, and ticks need not be 0.05 s long. A sensor whose parent has a slot in the record moves
+with that slot; any other one stands in the world where its row of the frame says.
 """
 
 from __future__ import annotations

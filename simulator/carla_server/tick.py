@@ -66,6 +66,9 @@ def move_bodies(w, bodies, seconds):  # type: ignore[no-untyped-def]
         kind = w.kind[i]
         if kind == 0 or kind == _PROP:
             continue
+        if bodies.led[i] == 1:
+            show_led(w, bodies, i, seconds)
+            continue
         if bodies.physics[i] == 0:
             rest(w, bodies, i)
             continue
@@ -144,13 +147,7 @@ def fly(w, i, seconds):  # type: ignore[no-untyped-def]
 
 @kernel
 def walk(w, bodies, i, seconds):  # type: ignore[no-untyped-def]
-    """WalkerControl: at its speed in its direction, facing that way.
-
-    One that a controller places (WalkerState) has that speed along its nose, and is not moved beyond.
-    """
-    if bodies.led[i] == 1 and bodies.dead[i] == 0:
-        show_led(w, bodies, i, seconds)
-        return
+    """WalkerControl: at its speed in its direction, facing that way."""
     dx = bodies.walk_x[i]
     dy = bodies.walk_y[i]
     length = math.hypot(dx, dy)
@@ -181,7 +178,10 @@ def walk(w, bodies, i, seconds):  # type: ignore[no-untyped-def]
 
 @kernel
 def show_led(w, bodies, i, seconds):  # type: ignore[no-untyped-def]
-    """How a walker moves that its controller has just placed."""
+    """How a walker moves that its controller has just placed (WalkerState): at its speed, and no further.
+
+    Clients take physics from the walkers that they lead.
+    """
     vx = bodies.walk_speed[i] * math.cos(w.yaw[i])
     vy = bodies.walk_speed[i] * math.sin(w.yaw[i])
     w.ax[i] = (vx - w.vx[i]) / seconds

@@ -1,15 +1,17 @@
 """Where people can walk in a town, as convex polygons: what a navigation mesh is made of.
 
-The ground that cameras see is drawn on a grid, tile by tile: sidewalks, the road, crosswalks on it. Connected cells of one
-kind become a region; the lines between regions are thinned out, each once for both of its sides, so that neighbours share
-edges; regions are cut into triangles, and triangles joined to convex polygons again. Where roads lie above each other,
-the lowest counts.
+The ground that cameras see is drawn on a grid, tile by tile: sidewalks, the road, crosswalks on it. Connected cells of
+one kind become a region; the lines between regions are thinned out, each once for both of its sides, so that neighbours
+share edges; regions are cut into triangles, and triangles joined to convex polygons again. Where roads lie above each
+other, the lowest counts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -25,6 +27,7 @@ MAX_CORNERS = 6  # of a polygon
 _MARGIN = 6  # cells drawn around a tile, for what looks at neighbours
 _THIN = 3  # cells: narrower sidewalks, such as the kerbs of medians, are none
 _TOLERANCE = 0.3  # metres that a thinned line may lie beside the grid's
+_STEEPNESS = 3.0  # how much more an error of height counts than one of place
 _SHIFT = 4  # bits of a cell's fractions when triangles are drawn
 
 
@@ -79,11 +82,11 @@ class _Ground:
         self.low, self.high = self.corner[:, :, :2].min(axis=1), self.corner[:, :, :2].max(axis=1)
         first = net.crosswalk_first
         self.crosswalks = [
-            np.stack([net.crosswalk_x[a:b], net.crosswalk_y[a:b]], axis=1) for a, b in zip(first[:-1], first[1:])
+            np.stack([net.crosswalk_x[a:b], net.crosswalk_y[a:b]], axis=1) for a, b in pairwise(first.tolist())
         ]
 
     def draw(self, low: np.ndarray, cells: int) -> tuple[np.ndarray, np.ndarray]:
-        """int32[cells, cells] numbers of the road's and of the sidewalks' triangles in a square, -1 where there is none."""
+        """int32[cells, cells] numbers of the road's and the sidewalks' triangles in a square, -1 for none."""
         high = low + cells * CELL
         near = np.flatnonzero((self.low < high).all(axis=1) & (self.high > low).all(axis=1))
         road, walk = (np.full((cells, cells), -1, np.int32) for _ in range(2))
@@ -118,7 +121,17 @@ def _tile(ground: _Ground, origin: np.ndarray, column: int, row: int) -> Tile:
     area[(area == Area.ROAD) & (ground.draw_crosswalks(low, inner + 2 * _MARGIN) > 0)] = Area.CROSSWALK
     cut = slice(_MARGIN, _MARGIN + inner)
     surface = np.where(is_walk > 0, walk, road)
-    shapes = _Shapes(area[cut, cut].astype(np.int32))
+    known: dict[tuple[int, int], float] = {}
+
+    def height(r: int, c: int) -> float:
+        """Of the ground at a lattice point."""
+        if (r, c) not in known:
+            x, y = low + (np.array([c, r]) + _MARGIN) * CELL
+            number = _nearest(surface, r + _MARGIN, c + _MARGIN)
+            known[r, c] = ground.height(number, x, y) if number >= 0 else 0.0
+        return known[r, c]
+
+    shapes = _Shapes(area[cut, cut].astype(np.int32), height)
     vertex: dict[tuple[float, float, int], int] = {}
     places: list[tuple[float, float, float]] = []
     polygons, areas = [], []
@@ -131,8 +144,7 @@ def _tile(ground: _Ground, origin: np.ndarray, column: int, row: int) -> Tile:
                 if key not in vertex:
                     vertex[key] = len(places)
                     x, y = (low + (np.array(key) + _MARGIN) * CELL).tolist()
-                    number = _nearest(surface, int(r) + _MARGIN, int(c) + _MARGIN)
-                    places.append((x, y, ground.height(number, x, y) if number >= 0 else 0.0))
+                    places.append((x, y, height(int(r), int(c))))
                 corners.append(vertex[key])
             polygons.append(corners)
             areas.append(int(kind))
@@ -152,7 +164,8 @@ def _nearest(surface: np.ndarray, r: int, c: int) -> int:
 class _Shapes:
     """Outlines of the regions of a grid, in lattice units; lines between regions are thinned once for both sides."""
 
-    def __init__(self, area: np.ndarray) -> None:
+    def __init__(self, area: np.ndarray, height: Callable[[int, int], float]) -> None:
+        self.height = height
         region = np.zeros(area.shape, np.int32)
         self.kinds = [Area.NONE]
         for kind in (Area.SIDEWALK, Area.CROSSWALK, Area.ROAD):
@@ -194,8 +207,8 @@ class _Shapes:
         return found
 
     def _loops(self) -> dict[int, list[list[tuple[int, int]]]]:
-        """Closed walks of (row, column) along each region's border with the region on the left of x right, y down... that
-        is, counter-clockwise in (column, row) around outlines and clockwise around holes."""
+        """Closed walks of (row, column) along each region's border: counter-clockwise in (column, row) around outlines,
+        clockwise around holes."""
         p = self.padded
         nexts: dict[int, dict[tuple[int, int], list[tuple[int, int]]]] = {}
 
@@ -217,7 +230,7 @@ class _Shapes:
                 while True:
                     ends = steps[at]
                     # where two corners of the region touch, turn towards the region's inside
-                    end = ends[0] if len(ends) == 1 else max(ends, key=lambda e: _turn(came, (e[0] - at[0], e[1] - at[1])))
+                    end = _inmost(came, at, ends)
                     ends.remove(end)
                     if not ends:
                         del steps[at]
@@ -237,15 +250,16 @@ class _Shapes:
         for a, b in zip(nodes, [*nodes[1:], nodes[0] + len(loop)]):
             piece = [loop[k % len(loop)] for k in range(a, b + 1)]
             forward = (piece[0], piece[1]) <= (piece[-1], piece[-2])
-            kept = _thin(np.array(piece if forward else piece[::-1], np.float64))
-            points = [(int(r), int(c)) for r, c in (kept if forward else kept[::-1])]
-            out += points[:-1]
+            line = piece if forward else piece[::-1]
+            kept = _thin(np.array([(r * CELL, c * CELL, _STEEPNESS * self.height(r, c)) for r, c in line]))
+            points = [point for point, keep in zip(line, kept) if keep]
+            out += (points if forward else points[::-1])[:-1]
         return np.array([(c, r) for r, c in out], np.float64)
 
 
-def _turn(came: tuple[int, int], go: tuple[int, int]) -> int:
-    """Positive for a turn that keeps close to a region on the left (row, column steps)."""
-    return came[1] * go[0] - came[0] * go[1]
+def _inmost(came: tuple[int, int], at: tuple[int, int], ends: list[tuple[int, int]]) -> tuple[int, int]:
+    """The end that turns most towards the region (row, column steps)."""
+    return max(ends, key=lambda e: came[1] * (e[0] - at[0]) - came[0] * (e[1] - at[1]))
 
 
 def _signed_area(polygon: np.ndarray) -> float:
@@ -254,7 +268,10 @@ def _signed_area(polygon: np.ndarray) -> float:
 
 
 def _thin(points: np.ndarray) -> np.ndarray:
-    """Ends, and whatever lies further than the tolerance from the line without it (Douglas and Peucker 1973)."""
+    """bool[n] the ends, and what lies further than the tolerance from the line without it (Douglas and Peucker 1973).
+
+    `points`: float64[n, 3] metres.
+    """
     keep = np.zeros(len(points), bool)
     keep[[0, -1]] = True
     spans = [(0, len(points) - 1)]
@@ -264,13 +281,14 @@ def _thin(points: np.ndarray) -> np.ndarray:
             continue
         line = points[b] - points[a]
         away = points[a + 1 : b] - points[a]
-        size = float(np.hypot(*line))
-        distance = np.abs(line[0] * away[:, 1] - line[1] * away[:, 0]) / size if size else np.hypot(*away.T)
+        size = float(line @ line)
+        share = np.clip(away @ line / size, 0.0, 1.0) if size else np.zeros(len(away))
+        distance = np.linalg.norm(away - share[:, None] * line, axis=1)
         k = int(np.argmax(distance))
-        if distance[k] * CELL > _TOLERANCE:
+        if distance[k] > _TOLERANCE:
             keep[a + 1 + k] = True
             spans += [(a, a + 1 + k), (a + 1 + k, b)]
-    return np.asarray(points[keep])
+    return keep
 
 
 def _joined(polygons: list[list[int]], points: np.ndarray) -> list[list[int]]:

@@ -111,9 +111,7 @@ def animation(w: np.void, slot: int) -> list[Transform]:
     """Poses of all bones relative to their parents, as the walk of this tick has them."""
     height = 2.0 * float(w["half_height"][slot])
     swing = math.degrees(leg_swing(w, slot))
-    return [
-        (height * b.forward, height * b.right, height * b.up, b.swing * swing, 0.0, 0.0) for b in SKELETON
-    ]
+    return [(height * b.forward, height * b.right, height * b.up, b.swing * swing, 0.0, 0.0) for b in SKELETON]
 
 
 def _transform(axes: np.ndarray, place: np.ndarray) -> Transform:

@@ -1,7 +1,7 @@
 """CARLA's other cameras: surface normals, optical flow, and the events of a dynamic vision sensor.
 
-They are read out of the same visibility buffer as depth and classes. Flow and events compare two measurements, so whoever
-measures keeps what the last one saw (`simulator.carla_server.cameras`); kernels here are given both.
+They are read out of the same visibility buffer as depth and classes. Flow and events compare two measurements, so
+whoever measures keeps what the last one saw (`simulator.carla_server.motion_cameras`); kernels here are given both.
 """
 
 from __future__ import annotations
@@ -93,14 +93,15 @@ def intensity(picture, use_log, log_eps, out):  # type: ignore[no-untyped-def]
 
 @kernel
 def sense_events(key, before, now, reference, last_event, start, end, limits, refractory, events):  # type: ignore[no-untyped-def]
-    """The events between two pictures: whenever a pixel's intensity, taken as linear in time, has changed by a threshold.
+    """The events between two pictures: whenever a pixel's intensity, linear in time, has changed by a threshold.
 
     The method of ESIM (Rebecq, Gehrig, Scaramuzza 2018), which CARLA uses.
 
     Args:
         key: uint64 of the draws that vary the thresholds.
         before, now: float32[H, W] of `intensity`.
-        reference: float32[H, W] intensity at each pixel's last event, updated. last_event: int64[H, W] its time, ns, updated.
+        reference: float32[H, W] intensity at each pixel's last event, updated.
+        last_event: int64[H, W] its time, ns, updated.
         start, end: times of the pictures, ns. limits: float64[4] thresholds up and down, their standard deviations.
         refractory: ns in which a pixel cannot fire again.
         events: EVENT[N], written; counted on when it is full.
