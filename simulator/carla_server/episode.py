@@ -77,7 +77,7 @@ class Episode:
         self.scenery: TownScenery | None = None  # loaded when a client asks what the town is built of
         self.objects: list[Any] | None = None
         self._street_lights: list[Any] | None = None
-        self.spawn_points = spawn_points(network.arrays)
+        self.spawn_points = spawn_points(self.net)
         heights = network.arrays.point_z
         self._level = float(np.median(heights)) if len(heights) else 0.0
         self._scratch = np.zeros((3, 4, 3))
@@ -90,7 +90,8 @@ class Episode:
             light.light = k
             self.frame.lights["pole"][light.row] = self._pole(k)
         self.signs = [
-            self._add_town_actor(ActorKind.TRAFFIC_SIGN, sign) for sign in (*stop_signs(network), *other_signs(network))
+            self._add_town_actor(ActorKind.TRAFFIC_SIGN, sign)
+            for sign in (*stop_signs(network, self.net), *other_signs(network))
         ]
         self.light_ids = np.array([light.id for light in self.lights], np.int64).reshape(-1)
         self.write_frame()
