@@ -39,6 +39,7 @@ def serve_nothing(port: int) -> None:
         def tick(self) -> int:
             self.clock.frame += 1
             self.clock.elapsed += self.settings.seconds
+            self._delta = self.settings.seconds
             self.streams.publish(WORLD_STREAM, self.world_frame(), droppable=False)
             return self.clock.frame
 
@@ -104,7 +105,7 @@ def under_traffic_manager(client: Any, vehicles: int, seconds: float, repeats: i
     world.apply_settings(settings)
     manager = client.get_trafficmanager(free_port())
     manager.set_synchronous_mode(True)
-    spawn_cars(client, world, manager, vehicles, 7)
+    cars = spawn_cars(client, world, manager, vehicles, 7)
     medians = []
     for _ in range(repeats):
         times = []
@@ -113,28 +114,54 @@ def under_traffic_manager(client: Any, vehicles: int, seconds: float, repeats: i
             world.tick()
             times.append(1000.0 * (time.perf_counter() - now))
         medians.append(statistics.median(times))
+    import carla
+
+    client.apply_batch_sync([carla.command.DestroyActor(car) for car in cars], True)
     manager.shut_down()
     return medians
 
 
-def mute_server(measure: Callable[[Any], list[float]]) -> list[float]:
-    """Measure against `serve_nothing`."""
-    import carla
+MEASURES: dict[str, Callable[[Any, int, float, int], list[float]]] = {
+    "ours": lambda client, n, seconds, repeats: loops(client, n, seconds, repeats, camera=False),
+    "client alone": lambda client, n, seconds, repeats: loops(client, n, seconds, repeats, camera=False),
+    "with a camera": lambda client, n, seconds, repeats: loops(client, n, seconds, repeats, camera=True),
+    "traffic manager": under_traffic_manager,
+}
 
+
+def measure(name: str, vehicles: int, seconds: float, repeats: int) -> list[float]:
+    """One cell of the table: a server and a client, each in a process of its own; the client ends first."""
     from tests.carla_servers import free_port
 
     port = free_port()
-    command = [sys.executable, __file__, "--mute-server", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    server = [sys.executable, "-m", "simulator.carla_server", "--port", str(port), "--quiet"]
+    if name == "client alone":
+        server = [sys.executable, __file__, "--mute-server", str(port)]
+    process = subprocess.Popen(server, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     try:
         assert process.stdout is not None
         process.stdout.readline()
-        client = carla.Client("127.0.0.1", port)
-        client.set_timeout(20.0)
-        return measure(client)
+        arguments = ["--measure", name, str(port), str(vehicles), str(seconds), str(repeats)]
+        limit = 60.0 + 2.0 * seconds * repeats
+        done = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True, timeout=limit)
+        if done.returncode != 0:
+            raise RuntimeError(f"{name}, {vehicles} vehicles: the client failed:\n{done.stderr[-2000:]}")
+        times: list[float] = json.loads(done.stdout.splitlines()[-1])
+        return times
     finally:
         process.terminate()
-        process.wait()
+        process.wait(30)
+
+
+def run_measure(name: str, port: str, vehicles: str, seconds: str, repeats: str) -> None:
+    """The client's side of `measure`."""
+    import carla
+
+    client = carla.Client("127.0.0.1", int(port))
+    client.set_timeout(20.0)
+    times = MEASURES[name](client, int(vehicles), float(seconds), int(repeats))
+    print(json.dumps(times), flush=True)
+    os._exit(0)  # the client library's threads have nothing left to do
 
 
 def main() -> None:
@@ -146,35 +173,23 @@ def main() -> None:
     parser.add_argument("--camera", action="store_true", help="also with one 800x600 camera")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--mute-server", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--measure", nargs=5, default=None, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.mute_server:
         serve_nothing(options.mute_server)
         return
-    from tests.carla_servers import running
-
-    rows = []
+    if options.measure:
+        run_measure(*options.measure)
+        return
+    names = [name for name in MEASURES if options.camera or name != "with a camera"]
     print(f"{os.cpu_count()} cores, {options.repeats} x {options.seconds:g} s; ms a loop: median (range)")
+    rows = []
     for vehicles in options.vehicles:
         row: dict[str, Any] = {"vehicles": vehicles}
-
-        def measure(client: Any, vehicles: int = vehicles, camera: bool = False) -> list[float]:
-            return loops(client, vehicles, options.seconds, options.repeats, camera)
-
-        with running() as server:
-            row["ours"] = measure(server.client())
-        row["client alone"] = mute_server(measure)
-        if options.camera:
-            with running() as server:
-                row["with a camera"] = measure(server.client(), camera=True)
-        with running() as server:
-            row["traffic manager"] = under_traffic_manager(
-                server.client(), vehicles, options.seconds, options.repeats
-            )  # fmt: skip
-        cells = [
-            f"{name} {statistics.median(times):.2f} ({min(times):.2f}-{max(times):.2f})"
-            for name, times in row.items()
-            if name != "vehicles"
-        ]
+        cells = []
+        for name in names:
+            times = row[name] = measure(name, vehicles, options.seconds, options.repeats)
+            cells.append(f"{name} {statistics.median(times):.2f} ({min(times):.2f}-{max(times):.2f})")
         if vehicles in SKETCH:
             cells.append(f"sketch {SKETCH[vehicles][0]:.2f}, with a camera {SKETCH[vehicles][1]:.1f}")
         print(f"{vehicles:3d} vehicles: {'; '.join(cells)}", flush=True)
