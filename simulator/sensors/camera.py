@@ -84,7 +84,8 @@ class Camera:
         check_world(world)
         axes, position = pose_matrix(self.mount) if self.slot < 0 else mounted(world, self.slot, self.mount)
         if place:
-            self.scene.place(world, viewer=position, focal=self.focal)
+            size = self.antialias * self.width, self.antialias * self.height
+            self.scene.place(world, viewer=position, focal=self.focal, axes=axes, size=size)
         images: dict[str, np.ndarray] = {}
         if "rgb" in outputs and self.antialias == 2:
             view = self.scene.look(axes, position, 2 * self.width, 2 * self.height, self.fov)

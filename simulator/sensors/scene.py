@@ -34,6 +34,7 @@ from simulator.state import MAX_ACTORS
 
 FAR = 1000.0  # metres: the depth camera's range, and how far one sees
 
+_ORIGIN, _AXES = np.zeros(3), np.eye(3)  # where nobody looks
 _DETAIL_METRES, _DETAIL_FOCAL = 36.0, 0.11  # metres, and metres per pixel of focal length, of full detail
 
 
@@ -113,7 +114,14 @@ class Scene:
         self._views: dict[tuple[int, int], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
     def place(
-        self, world: np.ndarray, *, skip_slot: int = -1, viewer: np.ndarray | None = None, focal: float = 0.0
+        self,
+        world: np.ndarray,
+        *,
+        skip_slot: int = -1,
+        viewer: np.ndarray | None = None,
+        focal: float = 0.0,
+        axes: np.ndarray | None = None,
+        size: tuple[int, int] = (0, 0),
     ) -> None:
         """Put the actors of a world record, and the state of its traffic lights, into the scene.
 
@@ -122,19 +130,22 @@ class Scene:
             skip_slot: an actor to leave out, such as the one that carries a LiDAR.
             viewer: position of the only camera that will look, and its focal length in pixels: actors that it sees
                 small are placed without their details, which it would not draw.
+            axes: and its axes, and the size of its picture in pixels: actors that it does not see are placed without
+                triangles.
 
         Raises:
             SensorError: `world` is not one WORLD record.
         """
         check_world(world)
         town = self.town
-        x, y, reach = (0.0, 0.0, math.inf) if viewer is None else (viewer[0], viewer[1], focal / DETAIL_PIXELS)
+        reach = math.inf if viewer is None else focal / DETAIL_PIXELS
+        half_width, half_height = (0.0, 0.0) if axes is None else (0.5 * size[0] / focal, 0.5 * size[1] / focal)
         self.num_actors, _, self.num_triangles = place_actors(
             world, self._models, BODY_COLOURS, town.raised, town.raised_origin, town.raised_cell, KERB_HEIGHT,
-            is_dark(world["weather"]), skip_slot, float(x), float(y), reach, self.vertex,
-            self.triangle, self.normal, self.paint, self.glow,
-            self.tag, self.material, self.thing, self._static_vertices, self.num_static, self.actor_triangle,
-            self.actor_vertex, self.actor_sphere, self.actor_slot,
+            is_dark(world["weather"]), skip_slot, _ORIGIN if viewer is None else viewer, _AXES if axes is None else axes,
+            reach, half_width, half_height, self.vertex, self.triangle, self.normal, self.paint, self.glow, self.tag,
+            self.material, self.thing, self._static_vertices, self.num_static, self.actor_triangle, self.actor_vertex,
+            self.actor_sphere, self.actor_slot,
         )  # fmt: skip
         light_signals(world, town.lamp_light, town.lamp_kind, town.lamp_triangle, self.paint, self.glow)
 
