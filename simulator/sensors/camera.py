@@ -96,7 +96,7 @@ class Camera:
         view = self.scene.look(axes, position, self.width, self.height, self.fov)
         for name in outputs:
             if name not in images:
-                images[name] = self._shader.paint(world, view).copy() if name == "rgb" else self._encode(name, view)
+                images[name] = self._shader.paint(world, view) if name == "rgb" else self._encode(name, view)
         return images
 
     def _encode(self, name: str, view: View) -> np.ndarray:
