@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.kernel import kernel
+from simulator.kernel import kernel_on_loan
 from simulator.scenery.tags import Tag
 
 DEPTH_RANGE = 1000.0  # metres
@@ -22,7 +22,7 @@ _LAST = 256.0**3 - 1.0
 _SCALE = np.float32(_LAST / DEPTH_RANGE)
 
 
-@kernel
+@kernel_on_loan
 def encode_depth(inverse_depth, out):  # type: ignore[no-untyped-def]
     """uint32[H, W] from float32[H, W] inverse metres."""
     for y in range(out.shape[0]):
@@ -35,7 +35,7 @@ def encode_depth(inverse_depth, out):  # type: ignore[no-untyped-def]
             out[y, x] = np.uint32(0xFF000000) | (low << np.uint32(16)) | (middle << np.uint32(8)) | high
 
 
-@kernel
+@kernel_on_loan
 def encode_tags(ids, tag, out):  # type: ignore[no-untyped-def]
     """uint32[H, W] with the class in R."""
     for y in range(out.shape[0]):
@@ -45,7 +45,7 @@ def encode_tags(ids, tag, out):  # type: ignore[no-untyped-def]
             out[y, x] = np.uint32(0xFF000000) | (what << np.uint32(16))
 
 
-@kernel
+@kernel_on_loan
 def encode_instances(ids, tag, thing, out):  # type: ignore[no-untyped-def]
     """uint32[H, W] with the class in R, the number's low byte in G and its high byte in B."""
     for y in range(out.shape[0]):

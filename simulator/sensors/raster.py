@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from simulator.kernel import inlined, kernel
+from simulator.kernel import inlined, kernel_on_loan
 
 NEAR = 0.1  # metres: the near plane (CARLA's default)
 DETAIL_PIXELS = 14.0  # radius of an actor on the screen below which its details are left out
@@ -95,7 +95,7 @@ def _draw_triangles(
             )  # fmt: skip
 
 
-@kernel
+@kernel_on_loan
 def _draw_clipped(
     vertex, triangle, t, axes, position, f, cx, cy, inverse_depth, triangle_id, row_low, row_high
 ):  # type: ignore[no-untyped-def]  # fmt: skip
@@ -214,10 +214,10 @@ def _fill(x0, y0, x1, y1, x2, y2, w0, dw_x, dw_y, most, t, inverse_depth, triang
                 triangle_id[j, i] = _i4(t)
 
 
-@kernel
+@kernel_on_loan
 def draw_view(
     vertex, triangle, chunk_triangle, chunk_vertex, chunk_low, chunk_high, actor_triangle, actor_vertex, actor_sphere,
-    num_actors, axes, position, f, cx, cy, far, near, hide, screen, order, tiles, work, inverse_depth, triangle_id,
+    num_actors, axes, position, f, cx, cy, far, near, hide, screen, order, filled, tiles, work, inverse_depth, triangle_id,
     row_low, row_high,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """Clear rows row_low..row_high and draw into them all that they show.
@@ -232,7 +232,7 @@ def draw_view(
         near: metres to a chunk's box within which its details are drawn.
         hide: whether boxes are skipped that are hidden; the picture is the same.
         screen: float64[3, n] scratch for the vertices of a chunk's level or an actor.
-        order: int32[3, C + A] scratch. tiles: float32[H / TILE + 2, W / TILE + 1] scratch.
+        order: int32[3, C + A], filled: int64[BUCKETS + 1] scratch. tiles: float32[H / TILE + 2, W / TILE + 1] scratch.
         work: int64[4], written: see `WORK`.
     """
     width, chunks = triangle_id.shape[1], chunk_low.shape[0]
@@ -256,7 +256,7 @@ def draw_view(
         (bottom * f0 - d0, bottom * f1 - d1, bottom * f2 - d2, 0.0),
     )  # fmt: skip
     count = 0
-    filled = np.zeros(BUCKETS + 1, np.int64)
+    filled[:] = 0
     for number in range(chunks + num_actors):
         if number < chunks:
             c = _u8(number)
@@ -354,7 +354,7 @@ def draw_view(
             work[3] += end - first
 
 
-@kernel
+@kernel_on_loan
 def _is_hidden(
     x0, y0, z0, x1, y1, z1, axes, position, f, cx, cy, inverse_depth, tiles, row_low, row_high
 ):  # type: ignore[no-untyped-def]  # fmt: skip

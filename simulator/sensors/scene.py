@@ -27,8 +27,8 @@ from simulator.scenery.model import load_models
 from simulator.scenery.surfaces import KERB_HEIGHT
 from simulator.scenery.town import TownScenery, load_scenery
 from simulator.sensors.camera_geometry import Pose, check_camera, check_world, focal_length, mounted, pose_matrix
-from simulator.sensors.raster import DETAIL_PIXELS, TILE, WORK, draw_view
-from simulator.sensors.scene_actors import BODY_COLOURS, light_signals, place_actors
+from simulator.sensors.raster import BUCKETS, DETAIL_PIXELS, TILE, WORK, draw_view
+from simulator.sensors.scene_actors import BODY_COLOURS, PARTS, light_signals, place_actors
 from simulator.sensors.scene_weather import is_dark
 from simulator.state import MAX_ACTORS
 
@@ -111,6 +111,8 @@ class Scene:
         most = max(int(np.diff(mesh.chunk_vertex).max(initial=1)), int(np.diff(models.first_vertex).max()))
         self._screen = np.zeros((self.threads, 3, most))
         self._order = np.zeros((self.threads, 3, len(mesh.chunk_low) + MAX_ACTORS), np.int32)
+        self._filled = np.zeros((self.threads, BUCKETS + 1), np.int64)
+        self._turns = np.zeros((PARTS, 2))
         self._views: dict[tuple[int, int], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
     def place(
@@ -145,7 +147,7 @@ class Scene:
             is_dark(world["weather"]), skip_slot, _ORIGIN if viewer is None else viewer, _AXES if axes is None else axes,
             reach, half_width, half_height, self.vertex, self.triangle, self.normal, self.paint, self.glow, self.tag,
             self.material, self.thing, self._static_vertices, self.num_static, self.actor_triangle, self.actor_vertex,
-            self.actor_sphere, self.actor_slot,
+            self.actor_sphere, self.actor_slot, self._turns,
         )  # fmt: skip
         light_signals(world, town.lamp_light, town.lamp_kind, town.lamp_triangle, self.paint, self.glow)
 
@@ -190,8 +192,8 @@ class Scene:
             draw_view(
                 self.vertex, self.triangle, mesh.chunk_triangle, mesh.chunk_vertex, mesh.chunk_low, mesh.chunk_high,
                 self.actor_triangle, self.actor_vertex, self.actor_sphere, self.num_actors, axes, position, f,
-                width / 2, height / 2, far, near, hide, self._screen[number], self._order[number], tiles[number],
-                self.work[number], inverse, ids, low, high,
+                width / 2, height / 2, far, near, hide, self._screen[number], self._order[number],
+                self._filled[number], tiles[number], self.work[number], inverse, ids, low, high,
             )  # fmt: skip
 
         self.in_bands(band)

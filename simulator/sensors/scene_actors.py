@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from simulator.blueprints import Kind
-from simulator.kernel import kernel
+from simulator.kernel import kernel_on_loan
 from simulator.scenery.model import Lamp, Part
 from simulator.scenery.tags import Material
 from simulator.state import LightState, Role, VehicleLight
@@ -16,7 +16,7 @@ LAMP_WARM = (255.0, 246.0, 222.0)
 
 _f4 = np.float32
 _u8 = np.uint64  # an unsigned index needs no look at its sign
-_PARTS = len(Part)
+PARTS = len(Part)
 _WALKER, _NONE, _PROP = int(Kind.WALKER), int(Kind.NONE), int(Kind.PROP)
 _VEHICLE, _BICYCLE = int(Kind.VEHICLE), int(Kind.BICYCLE)
 _PAINT, _LAMP, _PLAIN = int(Material.PAINT), int(Material.LAMP), int(Material.PLAIN)
@@ -49,10 +49,11 @@ BODY_COLOURS = np.array(
 )  # fmt: skip
 
 
-@kernel
+@kernel_on_loan
 def place_actors(
     w, models, colours, raised, raised_origin, raised_cell, kerb, night, skip, viewer, axes, reach, half_width,
     half_height, vertex, triangle, normal, paint, glow, tag, material, thing, first_vertex, first_triangle, actor_triangle, actor_vertex, actor_sphere, actor_slot,
+    turns,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """Write every visible actor's triangles from first_vertex and first_triangle on.
 
@@ -63,6 +64,7 @@ def place_actors(
         viewer: float64[3]; reach: actors farther from there than `reach` times their radius are placed without details.
         axes: float64[3, 3] of a camera there; half_width, half_height: tangents of half its picture. Actors outside get
             no triangles, but they are counted: their shadows may be seen. A half_width of 0: everywhere.
+        turns: float64[PARTS, 2] scratch.
         paint: float32[T, 3] RGB 0..255; glow: float32[T] 0..1 share of light of its own.
     Returns:
         number of actors, end of the vertices, end of the triangles.
@@ -70,7 +72,6 @@ def place_actors(
     count = 0
     v_at, t_at = first_vertex, first_triangle
     side, rim = math.sqrt(1.0 + half_width * half_width), math.sqrt(1.0 + half_height * half_height)
-    turns = np.empty((_PARTS, 2))
     for slot in range(w.num_slots):
         kind = w.kind[slot]
         if kind == _NONE or w.hidden[slot] != 0 or slot == skip:
@@ -119,7 +120,7 @@ def place_actors(
     return count, v_at, t_at
 
 
-@kernel
+@kernel_on_loan
 def _pose(w, slot, kind, models, v0, v1, v_at, x, y, z, turns, vertex):  # type: ignore[no-untyped-def]
     """Write an actor's vertices. `turns`: scratch for cosine and sine of the angle of every `Part`."""
     cy, sy = math.cos(w.yaw[slot]), math.sin(w.yaw[slot])
@@ -128,7 +129,7 @@ def _pose(w, slot, kind, models, v0, v1, v_at, x, y, z, turns, vertex):  # type:
     if kind == _WALKER and w.speed[slot] > 0.05:
         reach = min(_SWING * w.speed[slot] / 1.4, _FASTEST_SWING)
         swing = reach * math.sin(math.pi * w.travelled[slot] / _STRIDE)
-    for part in range(_PARTS):
+    for part in range(PARTS):
         angle = 0.0
         if part == _WHEEL:
             angle = w.steer_angle[slot]
@@ -165,7 +166,7 @@ def _pose(w, slot, kind, models, v0, v1, v_at, x, y, z, turns, vertex):  # type:
         vertex[j, 2] = _f4(z + qz)
 
 
-@kernel
+@kernel_on_loan
 def _colour(w, slot, b, kind, night, models, colours, t0, t1, v_at, t_at, triangle, paint, glow, tag, material, thing):  # type: ignore[no-untyped-def]
     bits = w.lights[slot]
     if night and kind == _VEHICLE and w.role[slot] == _BACKGROUND:
@@ -220,7 +221,7 @@ def _colour(w, slot, b, kind, night, models, colours, t0, t1, v_at, t_at, triang
         thing[j] = number
 
 
-@kernel
+@kernel_on_loan
 def face_normals(vertex, triangle, first, end, normal):  # type: ignore[no-untyped-def]
     """Unit normals float32[T, 3] of triangles first..end."""
     for number in range(first, end):
@@ -234,7 +235,7 @@ def face_normals(vertex, triangle, first, end, normal):  # type: ignore[no-untyp
         normal[t, 0], normal[t, 1], normal[t, 2] = nx * scale, ny * scale, nz * scale
 
 
-@kernel
+@kernel_on_loan
 def light_signals(w, lamp_light, lamp_kind, lamp_triangle, paint, glow):  # type: ignore[no-untyped-def]
     """Switch the lamps of traffic lights: triangle lamp_triangle[i] is lamp lamp_kind[i] (LightState) of a light."""
     for i in range(lamp_triangle.shape[0]):

@@ -38,7 +38,7 @@ class Shader:
         light_faces(scene.normal, scene.material, scene.num_static, scene.num_triangles, light.sun, self._lit)
         rows, columns = view.triangle.shape
         out = np.empty((rows, columns, 4), np.uint8)
-        occlusion, sun_block, shadowed, beams, block, block_id = self._scratch(rows, columns)
+        occlusion, sun_block, shadowed, beams, block, block_id, line = self._scratch(rows, columns)
         cast_shadows(
             world, scene.actor_slot, scene.num_actors, scene.actor_sphere, scene.num_static, scene.normal,
             view.triangle, view.inverse_depth, view.axes, view.position, view.focal, light.sun, occlusion, sun_block,
@@ -70,6 +70,7 @@ class Shader:
                 scene.material, scene.aux, town.mesh.pattern, town.pictures, light.sky, self._parameters,
                 noise.grain, noise.cloud, by_depth, sunlight, lamplight, town.ground_origin, occlusion, sun_block,
                 shadowed, beams, light.dark, shift, block[number], block_id[number],
+                line[number],
                 out.view(np.uint32)[:, :, 0], low, high,
             )  # fmt: skip
 
@@ -122,5 +123,6 @@ class Shader:
                 np.zeros(((height + 1) // 2, (width + 1) // 2), np.uint8),
                 np.zeros((self.scene.threads, (width + 1) // 2, 8), np.float32),
                 np.zeros((self.scene.threads, (width + 1) // 2), np.int32),
+                np.zeros((self.scene.threads, 7, width), np.float32),
             )
         return self._buffers[height, width]

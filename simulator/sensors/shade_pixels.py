@@ -12,7 +12,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from simulator.kernel import inlined, kernel
+from simulator.kernel import inlined, kernel_on_loan
 from simulator.scenery.tags import FIRST_PLAIN, Material
 from simulator.sensors.shade_light import FOG_STEP, FOG_STEPS, SKY_STEPS
 
@@ -66,7 +66,7 @@ def depth_table(focal: float, fog: np.ndarray) -> np.ndarray:
     return np.stack([fog, cells, strength, np.minimum(1.0, 1.6 * strength)], axis=1).astype(np.float32)
 
 
-@kernel
+@kernel_on_loan
 def light_faces(normal, material, first, end, sun, lit):  # type: ignore[no-untyped-def]
     """float32[T, 2] share of sky light (1 up, 0 down) and of sun light of triangles first..end."""
     sx, sy, sz = _f4(sun[0]), _f4(sun[1]), _f4(sun[2])
@@ -119,11 +119,11 @@ def _sky(rx, ry, rz, sky, cloud, p, block, h, at):  # type: ignore[no-untyped-de
     block[h, at], block[h, at + 1], block[h, at + 2] = r, g, b
 
 
-@kernel
+@kernel_on_loan
 def shade(
     ids, inverse_depth, eye, paint, glow, lit, normal, material, aux, pattern, pictures,
     sky, p, grain, cloud, by_depth, sun_mask, lamp_mask, mask_origin, occlusion, sun_block, shadowed, beams,
-    use_beams, shift, block, block_id, out, row_low, row_high,
+    use_beams, shift, block, block_id, line, out, row_low, row_high,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """Write uint32[H, W] `out`, bytes B, G, R, 255, for rows row_low..row_high; row_low is a
     multiple of 4.
@@ -131,7 +131,8 @@ def shade(
     A row is worked on in runs of pixels that show the same triangle: what depends on the triangle alone is read once a
     run. What changes slowly over the picture (sky, stains, shade of houses, reflections) is worked out once for each
     square of 2^shift pixels (shift 1 or 2) and triangle; grain, edges, windows, shadows of actors and fog for every
-    pixel.
+    pixel. What the same few operations give for every pixel is left to loops over the row that the compiler turns into
+    vector instructions.
 
     Args:
         eye: float32[16]: 0-2 forward, 3-5 right, 6-8 down, 9-11 position, 12 focal length, 13-14 centre.
@@ -143,6 +144,7 @@ def shade(
         occlusion, sun_block: uint8[H, W] 255 none; shadowed: int32[H, 2] columns of a row that may hold anything else.
         beams: uint8[(H+1)/2, (W+1)/2] light of vehicles, read if use_beams.
         block: float32[(W+1)/2, 8], block_id: int32[(W+1)/2] scratch of one square each.
+        line: float32[7, W] scratch of a row: depth, x, y, red, green, blue, share of fog.
     """
     width = ids.shape[1]
     inv_f, cx, cy = _f4(1.0) / eye[12], eye[13], eye[14]
@@ -150,7 +152,6 @@ def shade(
     rx, ry, rz = eye[3], eye[4], eye[5]
     sun_r, sun_g, sun_b = p[3], p[4], p[5]
     up_r, up_g, up_b = p[6], p[7], p[8]
-    fog_r, fog_g, fog_b = p[12], p[13], p[14]
     dim = p[22]
     dark = p[23] > _f4(0.5)
     last = _i4(FOG_STEPS - 1)
@@ -158,6 +159,7 @@ def shade(
         y = _u8(row)
         vy = (_f4(row) + _f4(0.5) - cy) * inv_f
         bx, by, bz = eye[0] + vy * eye[6], eye[1] + vy * eye[7], eye[2] + vy * eye[8]
+        _reach_out(row, inverse_depth, inv_f, cx, px, py, bx, by, rx, ry, line)
         if row & ((1 << shift) - 1) == 0:
             for i in range(block_id.shape[0]):
                 block_id[i] = _i4(-2)
@@ -176,9 +178,9 @@ def shade(
                         block_id[h] = t
                         vx = (_f4(begin) + _f4(0.5) - cx) * inv_f
                         _sky(bx + vx * rx, by + vx * ry, bz + vx * rz, sky, cloud, p, block, h, 0)
-                    colour = _pack(block[h, 0], block[h, 1], block[h, 2])
                     for x in range(begin, stop):
-                        out[y, _u8(x)] = colour
+                        line[3, _u8(x)], line[4, _u8(x)], line[5, _u8(x)] = block[h, 0], block[h, 1], block[h, 2]
+                        line[6, _u8(x)] = _f4(0.0)
                     begin = stop
                 continue
             # of the triangle
@@ -203,7 +205,7 @@ def shade(
                         block_id[h] = t
                         vx = (_f4(begin) + _f4(0.5) - cx) * inv_f
                         ax, ay, az = bx + vx * rx, by + vx * ry, bz + vx * rz
-                        d = _f4(1.0) / inverse_depth[y, _u8(begin)]
+                        d = line[0, _u8(begin)]
                         _ground(
                             m, px + d * ax, py + d * ay, ax, ay, az, begin, row, normal[j, 2], ids, paint, glow, lit,
                             eye, sky, cloud, grain, p, sun_mask, lamp_mask, mask_origin, block, h,
@@ -217,15 +219,13 @@ def shade(
                     )  # fmt: skip
                     for column in range(begin, stop):
                         x = _u8(column)
-                        vx = (_f4(column) + _f4(0.5) - cx) * inv_f
-                        d = _f4(1.0) / inverse_depth[y, x]
-                        k = _u8(min(_i4(d * _f4(_FOG_SCALE)), last))
+                        k = _u8(min(_i4(line[0, x] * _f4(_FOG_SCALE)), last))
                         if varied:
                             lr, lg, lb = _light(
                                 x, y, up, sunny, low_r, low_g, low_b, lamp, own, p, dark, occlusion, sun_block, beams,
                                 use_beams,
                             )  # fmt: skip
-                        ux, uy = px + d * (bx + vx * rx) + _f4(_SHIFT), py + d * (by + vx * ry) + _f4(_SHIFT)
+                        ux, uy = line[1, x] + _f4(_SHIFT), line[2, x] + _f4(_SHIFT)
                         s = by_depth[k, 1]
                         n = grain[_u8(_i4(uy * s) & _i4(255)), _u8(_i4(ux * s) & _i4(255))] * by_depth[k, 2]
                         q = q0 + bright * n
@@ -242,8 +242,7 @@ def shade(
                                 r + (block[h, 4] - r) * mirror, g + (block[h, 5] - g) * mirror,
                                 b + (block[h, 6] - b) * mirror,
                             )  # fmt: skip
-                        q = by_depth[k, 0]
-                        out[y, x] = _pack(r + (fog_r - r) * q, g + (fog_g - g) * q, b + (fog_b - b) * q)
+                        line[3, x], line[4, x], line[5, x], line[6, x] = r, g, b, by_depth[k, 0]
                     begin = stop
                 continue
             lr, lg, lb = lr + sun_r * sunlit, lg + sun_g * sunlit, lb + sun_b * sunlit
@@ -272,7 +271,7 @@ def shade(
                         if block_id[h] != t:
                             block_id[h] = t
                             vx = (_f4(begin) + _f4(0.5) - cx) * inv_f
-                            d = _f4(1.0) / inverse_depth[y, _u8(begin)]
+                            d = line[0, _u8(begin)]
                             block[h, 2] = _f4(0.8) * _on_mask(
                                 lamp_mask, mask_origin, p[24], px + d * (bx + vx * rx), py + d * (by + vx * ry)
                             )
@@ -280,7 +279,7 @@ def shade(
                     for column in range(begin, stop):
                         x = _u8(column)
                         vx = (_f4(column) + _f4(0.5) - cx) * inv_f
-                        d = _f4(1.0) / inverse_depth[y, x]
+                        d = line[0, x]
                         u, v = u_eye + d * (u_ray + vx * u_step), v_eye + d * (v_ray + vx * v_step)
                         iu, iv = _i4(u), _i4(v)
                         if iu != was_u or iv != was_v:  # another window
@@ -327,11 +326,8 @@ def shade(
                                 x, y, up, sunlit, low_r, low_g, low_b, lamp, extra, p, dark, occlusion, sun_block,
                                 beams, use_beams,
                             )  # fmt: skip
-                        r, g, b = r * lr, g * lg, b * lb
-                        q = by_depth[k, 0]
-                        if extra > _f4(0.5):
-                            q *= _f4(0.6)
-                        out[y, x] = _pack(r + (fog_r - r) * q, g + (fog_g - g) * q, b + (fog_b - b) * q)
+                        line[3, x], line[4, x], line[5, x] = r * lr, g * lg, b * lb
+                        line[6, x] = by_depth[k, 0] * (_f4(0.6) if extra > _f4(0.5) else _f4(1.0))
                     begin = stop
                 continue
             sheen, level = _f4(0.0), _u8(0)
@@ -354,7 +350,7 @@ def shade(
                     if block_id[h] != t:
                         block_id[h] = t
                         vx = (_f4(begin) + _f4(0.5) - cx) * inv_f
-                        d = _f4(1.0) / inverse_depth[y, _u8(begin)]
+                        d = line[0, _u8(begin)]
                         wx, wy, wz = px + d * (bx + vx * rx), py + d * (by + vx * ry), pz + d * (bz + vx * rz)
                         block[h, 0], block[h, 2] = _f4(1.0), _f4(0.0)
                         if m == _i4(_LEAVES):
@@ -365,12 +361,12 @@ def shade(
                     q0, lamp = block[h, 0], block[h, 2]
                 for column in range(begin, stop):
                     x = _u8(column)
-                    d = _f4(1.0) / inverse_depth[y, x]
+                    d = line[0, x]
                     k = _u8(min(_i4(d * _f4(_FOG_SCALE)), last))
                     r, g, b = red, green, blue
                     if m == _i4(_LEAVES) or m == _i4(_PICTURE):
                         vx = (_f4(column) + _f4(0.5) - cx) * inv_f
-                        wx, wy, wz = px + d * (bx + vx * rx), py + d * (by + vx * ry), pz + d * (bz + vx * rz)
+                        wx, wy, wz = line[1, x], line[2, x], pz + d * (bz + vx * rz)
                         if m == _i4(_PICTURE):
                             r, g, b = _picture(wx, wy, wz, pattern, aux[j], pictures)
                         else:
@@ -390,9 +386,38 @@ def shade(
                             r + (sky[level, 0] - r) * sheen, g + (sky[level, 1] - g) * sheen,
                             b + (sky[level, 2] - b) * sheen,
                         )  # fmt: skip
-                    q = by_depth[k, 0] * mist
-                    out[y, x] = _pack(r + (fog_r - r) * q, g + (fog_g - g) * q, b + (fog_b - b) * q)
+                    line[3, x], line[4, x], line[5, x], line[6, x] = r, g, b, by_depth[k, 0] * mist
                 begin = stop
+        _write_row(row, line, p, out)
+
+
+@inlined
+def _reach_out(row, inverse_depth, inv_f, cx, px, py, bx, by, rx, ry, line):  # type: ignore[no-untyped-def]
+    """Write depth, x and y of what the pixels of a row show."""
+    y = _u8(row)
+    for column in range(line.shape[1]):
+        x = _u8(column)
+        line[0, x] = _f4(1.0) / max(inverse_depth[y, x], _f4(1e-6))
+    for column in range(line.shape[1]):
+        x = _u8(column)
+        line[1, x] = px + line[0, x] * (bx + (_f4(column) + _f4(0.5) - cx) * inv_f * rx)
+    for column in range(line.shape[1]):
+        x = _u8(column)
+        line[2, x] = py + line[0, x] * (by + (_f4(column) + _f4(0.5) - cx) * inv_f * ry)
+
+
+@inlined
+def _write_row(row, line, p, out):  # type: ignore[no-untyped-def]
+    """Lay fog over the colours of a row and write them as bytes."""
+    y = _u8(row)
+    fog_r, fog_g, fog_b = p[12], p[13], p[14]
+    for column in range(line.shape[1]):
+        x = _u8(column)
+        r, g, b, q = line[3, x], line[4, x], line[5, x], line[6, x]
+        r = min(max(r + (fog_r - r) * q, _f4(0.0)), _f4(255.0))
+        g = min(max(g + (fog_g - g) * q, _f4(0.0)), _f4(255.0))
+        b = min(max(b + (fog_b - b) * q, _f4(0.0)), _f4(255.0))
+        out[y, x] = _u4(_i4(b)) | (_u4(_i4(g)) << _u4(8)) | (_u4(_i4(r)) << _u4(16)) | _u4(0xFF000000)
 
 
 @inlined
@@ -461,14 +486,6 @@ def _on_mask(mask, origin, per_metre, wx, wy):  # type: ignore[no-untyped-def]
     u = min(max((wx - _f4(origin[0])) * per_metre, _f4(0.0)), _f4(mask.shape[1] - 1))
     v = min(max((wy - _f4(origin[1])) * per_metre, _f4(0.0)), _f4(mask.shape[0] - 1))
     return _bilinear(mask, u, v)
-
-
-@inlined
-def _pack(r, g, b):  # type: ignore[no-untyped-def]
-    r = min(max(r, _f4(0.0)), _f4(255.0))
-    g = min(max(g, _f4(0.0)), _f4(255.0))
-    b = min(max(b, _f4(0.0)), _f4(255.0))
-    return _u4(_i4(b)) | (_u4(_i4(g)) << _u4(8)) | (_u4(_i4(r)) << _u4(16)) | _u4(0xFF000000)
 
 
 @inlined

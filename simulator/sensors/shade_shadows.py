@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from simulator.kernel import kernel
+from simulator.kernel import kernel_on_loan
 from simulator.sensors.raster import NEAR
 from simulator.state import VehicleLight
 
@@ -19,7 +19,7 @@ _BEAMS_SEEN = 75.0  # metres to the vehicles whose beams are drawn
 _LOW_BEAM = int(VehicleLight.LOW_BEAM | VehicleLight.HIGH_BEAM)
 
 
-@kernel
+@kernel_on_loan
 def _window(
     axes, position, x, y, z, cos, sin, low_x, high_x, low_y, high_y, rise, focal, cx, cy, width, height, bounds
 ):  # type: ignore[no-untyped-def]
@@ -49,7 +49,7 @@ def _window(
     return seen and bounds[0] < bounds[1] and bounds[2] < bounds[3]
 
 
-@kernel
+@kernel_on_loan
 def cast_shadows(
     w, slots, count, spheres, num_static, normal, ids, inverse_depth, axes, position, focal, sun, occlusion, sun_block,
     shadowed, bounds,
@@ -129,7 +129,7 @@ def cast_shadows(
                         shadowed[y, 1] = max(shadowed[y, 1], np.int32(x + 1))
 
 
-@kernel
+@kernel_on_loan
 def cast_beams(
     w, night_role, slots, count, spheres, triangles, ids, inverse_depth, axes, position, focal, beams, bounds
 ):  # type: ignore[no-untyped-def]
