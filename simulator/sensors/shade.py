@@ -123,6 +123,6 @@ class Shader:
                 np.zeros(((height + 1) // 2, (width + 1) // 2), np.uint8),
                 np.zeros((self.scene.threads, (width + 1) // 2, 8), np.float32),
                 np.zeros((self.scene.threads, (width + 1) // 2), np.int32),
-                np.zeros((self.scene.threads, 7, width), np.float32),
+                np.zeros((self.scene.threads, 9, width), np.float32),
             )
         return self._buffers[height, width]

@@ -14,6 +14,7 @@ import numpy as np
 
 from simulator.kernel import inlined, kernel_on_loan
 from simulator.scenery.tags import FIRST_PLAIN, Material
+from simulator.sensors.shade_facade import facade_by_day
 from simulator.sensors.shade_light import FOG_STEP, FOG_STEPS, SKY_STEPS
 
 _f4 = np.float32
@@ -144,7 +145,7 @@ def shade(
         occlusion, sun_block: uint8[H, W] 255 none; shadowed: int32[H, 2] columns of a row that may hold anything else.
         beams: uint8[(H+1)/2, (W+1)/2] light of vehicles, read if use_beams.
         block: float32[(W+1)/2, 8], block_id: int32[(W+1)/2] scratch of one square each.
-        line: float32[7, W] scratch of a row: depth, x, y, red, green, blue, share of fog.
+        line: float32[9, W] scratch of a row: depth, x, y, red, green, blue, share of fog, two more.
     """
     width = ids.shape[1]
     inv_f, cx, cy = _f4(1.0) / eye[12], eye[13], eye[14]
@@ -247,8 +248,7 @@ def shade(
                 continue
             lr, lg, lb = lr + sun_r * sunlit, lg + sun_g * sunlit, lb + sun_b * sunlit
             if m == _i4(_FACADE):
-                # places on the wall in windows and storeys are linear in depth; pattern as in `scenery.buildings`: origin,
-                # u, v, then 9 metres between windows, 10 storey height, 11 seed + share of glass
+                # places on the wall are linear in depth
                 w = _u8(aux[j])
                 scale_u, scale_v = _f4(1.0) / pattern[w, 9], _f4(1.0) / pattern[w, 10]
                 u0, u1, u2 = pattern[w, 3] * scale_u, pattern[w, 4] * scale_u, pattern[w, 5] * scale_u
@@ -260,6 +260,13 @@ def shade(
                 seed = _i4(pattern[w, 11])
                 shop = seed % _i4(3) != _i4(0)
                 margin = (_f4(1.0) - (pattern[w, 11] - _f4(seed))) * _f4(0.5)
+                if not dark:
+                    facade_by_day(
+                        begin, end, cx, inv_f, u_eye, u_ray, u_step, v_eye, v_ray, v_step, seed, shop, margin, grain,
+                        sky, red, green, blue, lr, lg, lb, by_depth, line,
+                    )  # fmt: skip
+                    begin = end
+                    continue
                 was_u, was_v = _i4(-1), _i4(-1)
                 side, low, high, bulb = margin, _f4(0.30), _f4(0.82), _f4(0.0)
                 pane_r, pane_g, pane_b = red, green, blue
@@ -301,24 +308,21 @@ def shade(
                         fu, fv = u - _f4(iu), v - _f4(iv)
                         # windows finer than pixels melt into one tone
                         blur = min(_f4(1.0), max(_f4(0.0), d * inv_f * _f4(2.2) - _f4(0.35)))
-                        extra, q = _f4(0.0), _f4(1.0)
-                        if fu > side and fu < _f4(1.0) - side and fv > low and fv < high:
-                            if bulb == _f4(0.0) and (
-                                fu - side < _f4(0.035) or _f4(1.0) - side - fu < _f4(0.035) or fv - low < _f4(0.03)
-                            ):
-                                q = _f4(0.6)
-                            extra = bulb
+                        extra = _f4(0.0)
+                        far_u = _f4(1.0) - fu
+                        # `&` and `|`: a branch for each edge would be guessed wrong too often
+                        if (fu > side) & (far_u > side) & (fv > low) & (fv < high):
+                            frame = (fu < side + _f4(0.035)) | (far_u < side + _f4(0.035)) | (fv < low + _f4(0.03))
+                            q = _f4(0.6) if frame & (bulb == _f4(0.0)) else _f4(1.0)
                             r, g, b = pane_r * q, pane_g * q, pane_b * q
-                            if blur > _f4(0.0):
-                                q = blur * _f4(0.55)
-                                r, g, b = r + (red - r) * q, g + (green - g) * q, b + (blue - b) * q
+                            q = blur * _f4(0.55)
+                            r, g, b = r + (red - r) * q, g + (green - g) * q, b + (blue - b) * q
+                            extra = bulb
                         else:
-                            if fv > _f4(0.95) or (fv > high and fv < high + _f4(0.03)):
-                                q = _f4(0.90)
-                            elif fv < low and fv > low - _f4(0.05) and fu > side - _f4(0.04) and fu < _f4(1.04) - side:
-                                q = _f4(1.10)
-                            if blur > _f4(0.0):
-                                q += (_f4(0.78) - q) * blur * _f4(0.6)
+                            ledge = (fv > _f4(0.95)) | ((fv > high) & (fv < high + _f4(0.03)))
+                            sill = (fv < low) & (fv > low - _f4(0.05)) & (min(fu, far_u) > side - _f4(0.04))
+                            q = _f4(0.90) if ledge else (_f4(1.10) if sill else _f4(1.0))
+                            q += (_f4(0.78) - q) * blur * _f4(0.6)
                             r, g, b = red * q, green * q, blue * q
                         k = _u8(min(_i4(d * _f4(_FOG_SCALE)), last))
                         if varied:
