@@ -102,10 +102,11 @@ class Camera:
         """All outputs but colour, in one pass."""
         scene, (height, width) = self.scene, view.triangle.shape
         codes = [np.empty((height if name in outputs else 0, width), np.uint32) for name in OUTPUTS[1:]]
+        depth, classes, instances = codes
 
         def band(number: int) -> None:
             low, high = height * number // scene.threads, height * (number + 1) // scene.threads
-            encode(view.inverse_depth, view.triangle, scene.tag, scene.thing, *codes, low, high)
+            encode(view.inverse_depth, view.triangle, scene.tag, scene.thing, depth, classes, instances, low, high)
 
         if any(len(code) for code in codes):
             scene.in_bands(band)

@@ -38,7 +38,7 @@ _u8 = np.uint64  # an unsigned index needs no look at its sign
 
 @inlined
 def _to_screen(vertex, first, end, axes, position, f, cx, cy, screen):  # type: ignore[no-untyped-def]
-    """Vertices first..end into `screen` float64[3, V] from 0 on: column, row, inverse depth; 0 before the near plane."""
+    """Vertices first..end to `screen` float64[3, V] from 0 on: column, row, inverse depth (0 before the near plane)."""
     px, py, pz = position[0], position[1], position[2]
     r0, r1, r2 = axes[0, 1] * f, axes[1, 1] * f, axes[2, 1] * f
     u0, u1, u2 = axes[0, 2] * f, axes[1, 2] * f, axes[2, 2] * f
@@ -217,8 +217,8 @@ def _fill(x0, y0, x1, y1, x2, y2, w0, dw_x, dw_y, most, t, inverse_depth, triang
 @kernel_on_loan
 def draw_view(
     vertex, triangle, chunk_triangle, chunk_vertex, chunk_low, chunk_high, actor_triangle, actor_vertex, actor_sphere,
-    num_actors, axes, position, f, cx, cy, far, near, hide, screen, order, filled, tiles, work, inverse_depth, triangle_id,
-    row_low, row_high,
+    num_actors, axes, position, f, cx, cy, far, near, hide, screen, order, filled, tiles, work, inverse_depth,
+    triangle_id, row_low, row_high,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """Clear rows row_low..row_high and draw into them all that they show.
 

@@ -144,9 +144,10 @@ class Scene:
         half_width, half_height = (0.0, 0.0) if axes is None else (0.5 * size[0] / focal, 0.5 * size[1] / focal)
         self.num_actors, _, self.num_triangles = place_actors(
             world, self._models, BODY_COLOURS, town.raised, town.raised_origin, town.raised_cell, KERB_HEIGHT,
-            is_dark(world["weather"]), skip_slot, _ORIGIN if viewer is None else viewer, _AXES if axes is None else axes,
-            reach, half_width, half_height, self.vertex, self.triangle, self.normal, self.paint, self.glow, self.tag,
-            self.material, self.thing, self._static_vertices, self.num_static, self.actor_triangle, self.actor_vertex,
+            is_dark(world["weather"]), skip_slot, _ORIGIN if viewer is None else viewer,
+            _AXES if axes is None else axes, reach, half_width, half_height, self.vertex, self.triangle, self.normal,
+            self.paint, self.glow, self.tag, self.material, self.thing, self._static_vertices, self.num_static,
+            self.actor_triangle, self.actor_vertex,
             self.actor_sphere, self.actor_slot, self._turns,
         )  # fmt: skip
         light_signals(world, town.lamp_light, town.lamp_kind, town.lamp_triangle, self.paint, self.glow)

@@ -52,7 +52,8 @@ BODY_COLOURS = np.array(
 @kernel_on_loan
 def place_actors(
     w, models, colours, raised, raised_origin, raised_cell, kerb, night, skip, viewer, axes, reach, half_width,
-    half_height, vertex, triangle, normal, paint, glow, tag, material, thing, first_vertex, first_triangle, actor_triangle, actor_vertex, actor_sphere, actor_slot,
+    half_height, vertex, triangle, normal, paint, glow, tag, material, thing,
+    first_vertex, first_triangle, actor_triangle, actor_vertex, actor_sphere, actor_slot,
     turns,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """Write every visible actor's triangles from first_vertex and first_triangle on.

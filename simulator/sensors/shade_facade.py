@@ -1,7 +1,10 @@
 """Windows of facades, computed from the place on the wall that a pixel shows.
 
-Places are counted in windows and storeys (`u`, `v`). Row of the pattern table (`scenery.buildings`): 0-2 origin, 3-5 u axis,
-6-8 v axis, 9 metres between windows, 10 storey height, 11 seed + share of glass.
+Places are counted in windows and storeys (`u`, `v`). Row of the pattern table (`scenery.buildings`): 0-2 origin,
+3-5 u axis, 6-8 v axis, 9 metres between windows, 10 storey height, 11 seed + share of glass. `line` is that of
+`shade_pixels.shade`: 0 depth, 1 u, 2 v, 3-5 colour, 6 share of fog, 7 share of the pane, 8 of the wall.
+
+Loops that write one line each, without branches, are turned into vector instructions by the compiler.
 """
 
 from __future__ import annotations
@@ -28,14 +31,19 @@ def melt(depth, inv_f):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def facade_by_day(
-    begin, end, cx, inv_f, u_eye, u_ray, u_step, v_eye, v_ray, v_step, seed, shop, margin, grain, sky, red, green,
-    blue, lr, lg, lb, by_depth, line,
-):  # type: ignore[no-untyped-def]  # fmt: skip
-    """Write colours and fog of pixels begin..end of a row, which show one wall.
+def _draw(iu, iv, seed, grain):  # type: ignore[no-untyped-def]
+    """-1..1: the same number for all of a window."""
+    return grain[_u8((iv * _i4(17) + seed) & _i4(255)), _u8((iu * _i4(31) + seed) & _i4(255))]
 
-    Loops that write one line each are turned into vector instructions; so are no branches. A colour is
-    wall (line 8) + pane (line 7), and a pane's brightness is in line 6 until the fog takes its place.
+
+@inlined
+def paint_facade(
+    begin, end, cx, inv_f, u_eye, u_ray, u_step, v_eye, v_ray, v_step, seed, shop, margin, grain, sky, red, green,
+    blue, by_depth, line,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Write all lines of pixels begin..end of a row, which show one wall, before light falls on it.
+
+    A pane's brightness is in line 6 until the fog takes its place.
     """
     for column in range(begin, end):
         x = _u8(column)
@@ -46,8 +54,7 @@ def facade_by_day(
     for column in range(begin, end):
         x = _u8(column)
         iu, iv = _i4(line[1, x]), _i4(line[2, x])
-        n = grain[_u8((iv * _i4(17) + seed) & _i4(255)), _u8((iu * _i4(31) + seed) & _i4(255))]
-        line[6, x] = _f4(0.42) + _f4(0.18) * n
+        line[6, x] = _f4(0.42) + _f4(0.18) * _draw(iu, iv, seed, grain)
     for column in range(begin, end):
         x = _u8(column)
         iv = _i4(line[2, x])
@@ -78,13 +85,43 @@ def facade_by_day(
     sky_r, sky_g, sky_b = sky[60, 0], sky[60, 1], sky[60, 2]
     for column in range(begin, end):
         x = _u8(column)
-        line[3, x] = (line[7, x] * (sky_r * line[6, x] + _f4(8.0)) + line[8, x] * red) * lr
+        line[3, x] = line[7, x] * (sky_r * line[6, x] + _f4(8.0)) + line[8, x] * red
     for column in range(begin, end):
         x = _u8(column)
-        line[4, x] = (line[7, x] * (sky_g * line[6, x] + _f4(10.0)) + line[8, x] * green) * lg
+        line[4, x] = line[7, x] * (sky_g * line[6, x] + _f4(10.0)) + line[8, x] * green
     for column in range(begin, end):
         x = _u8(column)
-        line[5, x] = (line[7, x] * (sky_b * line[6, x] + _f4(14.0)) + line[8, x] * blue) * lb
+        line[5, x] = line[7, x] * (sky_b * line[6, x] + _f4(14.0)) + line[8, x] * blue
     for column in range(begin, end):
         x = _u8(column)
         line[6, x] = by_depth[_u8(min(_i4(line[0, x] * _f4(1.0 / FOG_STEP)), _i4(FOG_STEPS - 1))), 0]
+
+
+@inlined
+def light_line(begin, end, lr, lg, lb, line):  # type: ignore[no-untyped-def]
+    """Let the same light fall on pixels begin..end."""
+    for column in range(begin, end):
+        line[3, _u8(column)] *= lr
+    for column in range(begin, end):
+        line[4, _u8(column)] *= lg
+    for column in range(begin, end):
+        line[5, _u8(column)] *= lb
+
+
+@inlined
+def light_window(x, seed, shop, red, green, blue, dim, grain, line):  # type: ignore[no-untyped-def]
+    """Switch on the light behind some windows after dark; returns how much of it there is at pixel x."""
+    extra = _f4(0.0)
+    if line[7, x] > _f4(0.0):
+        iv = _i4(line[2, x])
+        n = _draw(_i4(line[1, x]), iv, seed, grain)
+        if n > (_f4(-0.2) if (iv == _i4(FIRST_STOREY)) & shop else _f4(0.35)):
+            warm, wall = _f4(0.75) + _f4(0.25) * n, line[8, x]
+            warm *= _f4(1.0) - wall
+            line[3, x] = _f4(255.0) * warm + red * wall
+            line[4, x] = _f4(214.0) * warm + green * wall
+            line[5, x] = _f4(140.0) * warm + blue * wall
+            extra = _f4(0.85) * dim
+            if extra > _f4(0.5):
+                line[6, x] *= _f4(0.6)
+    return extra

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 
 from simulator.kernel import inlined, kernel_on_loan
-from simulator.scenery.tags import FIRST_PLAIN, Material
-from simulator.sensors.shade_facade import facade_by_day
+from simulator.scenery.tags import Material
+from simulator.sensors.shade_facade import FIRST_STOREY, light_line, light_window, paint_facade
 from simulator.sensors.shade_light import FOG_STEP, FOG_STEPS, SKY_STEPS
 
 _f4 = np.float32
@@ -173,15 +173,16 @@ def shade(
                 end += 1
             if t < 0:
                 while begin < end:
-                    h = begin >> shift
-                    stop = min(end, (h + 1) << shift)
+                    h = _u8(begin >> shift)
+                    stop = min(end, ((begin >> shift) + 1) << shift)
                     if block_id[h] != t:
                         block_id[h] = t
                         vx = (_f4(begin) + _f4(0.5) - cx) * inv_f
                         _sky(bx + vx * rx, by + vx * ry, bz + vx * rz, sky, cloud, p, block, h, 0)
-                    for x in range(begin, stop):
-                        line[3, _u8(x)], line[4, _u8(x)], line[5, _u8(x)] = block[h, 0], block[h, 1], block[h, 2]
-                        line[6, _u8(x)] = _f4(0.0)
+                    for column in range(begin, stop):
+                        x = _u8(column)
+                        line[3, x], line[4, x], line[5, x] = block[h, 0], block[h, 1], block[h, 2]
+                        line[6, x] = _f4(0.0)
                     begin = stop
                 continue
             # of the triangle
@@ -254,84 +255,38 @@ def shade(
                 u0, u1, u2 = pattern[w, 3] * scale_u, pattern[w, 4] * scale_u, pattern[w, 5] * scale_u
                 v0, v1, v2 = pattern[w, 6] * scale_v, pattern[w, 7] * scale_v, pattern[w, 8] * scale_v
                 ox, oy, oz = px - pattern[w, 0], py - pattern[w, 1], pz - pattern[w, 2]
-                u_eye, v_eye = ox * u0 + oy * u1 + oz * u2 + _f4(64.0), ox * v0 + oy * v1 + oz * v2 + _f4(64.0)
+                u_eye = ox * u0 + oy * u1 + oz * u2 + _f4(FIRST_STOREY)
+                v_eye = ox * v0 + oy * v1 + oz * v2 + _f4(FIRST_STOREY)
                 u_ray, v_ray = bx * u0 + by * u1 + bz * u2, bx * v0 + by * v1 + bz * v2
                 u_step, v_step = rx * u0 + ry * u1 + rz * u2, rx * v0 + ry * v1 + rz * v2
                 seed = _i4(pattern[w, 11])
                 shop = seed % _i4(3) != _i4(0)
                 margin = (_f4(1.0) - (pattern[w, 11] - _f4(seed))) * _f4(0.5)
-                if not dark:
-                    facade_by_day(
-                        begin, end, cx, inv_f, u_eye, u_ray, u_step, v_eye, v_ray, v_step, seed, shop, margin, grain,
-                        sky, red, green, blue, lr, lg, lb, by_depth, line,
-                    )  # fmt: skip
+                paint_facade(
+                    begin, end, cx, inv_f, u_eye, u_ray, u_step, v_eye, v_ray, v_step, seed, shop, margin, grain, sky,
+                    red, green, blue, by_depth, line,
+                )  # fmt: skip
+                if not dark:  # no actor's shadow reaches a wall
+                    light_line(begin, end, lr, lg, lb, line)
                     begin = end
-                    continue
-                was_u, was_v = _i4(-1), _i4(-1)
-                side, low, high, bulb = margin, _f4(0.30), _f4(0.82), _f4(0.0)
-                pane_r, pane_g, pane_b = red, green, blue
                 while begin < end:
-                    stop = end
-                    if dark:
-                        h = _u8(begin >> shift)
-                        stop = min(end, ((begin >> shift) + 1) << shift)
-                        if block_id[h] != t:
-                            block_id[h] = t
-                            vx = (_f4(begin) + _f4(0.5) - cx) * inv_f
-                            d = line[0, _u8(begin)]
-                            block[h, 2] = _f4(0.8) * _on_mask(
-                                lamp_mask, mask_origin, p[24], px + d * (bx + vx * rx), py + d * (by + vx * ry)
-                            )
-                        lamp = block[h, 2]
+                    h = _u8(begin >> shift)
+                    stop = min(end, ((begin >> shift) + 1) << shift)
+                    if block_id[h] != t:
+                        block_id[h] = t
+                        vx = (_f4(begin) + _f4(0.5) - cx) * inv_f
+                        d = line[0, _u8(begin)]
+                        block[h, 2] = _f4(0.8) * _on_mask(
+                            lamp_mask, mask_origin, p[24], px + d * (bx + vx * rx), py + d * (by + vx * ry)
+                        )
                     for column in range(begin, stop):
                         x = _u8(column)
-                        vx = (_f4(column) + _f4(0.5) - cx) * inv_f
-                        d = line[0, x]
-                        u, v = u_eye + d * (u_ray + vx * u_step), v_eye + d * (v_ray + vx * v_step)
-                        iu, iv = _i4(u), _i4(v)
-                        if iu != was_u or iv != was_v:  # another window
-                            was_u, was_v = iu, iv
-                            side, low, high = margin, _f4(0.30), _f4(0.82)
-                            street = iv == _i4(64) and shop
-                            if street:
-                                side, low, high = _f4(0.07), _f4(0.10), _f4(0.80)
-                            n = grain[_u8((iv * _i4(17) + seed) & _i4(255)), _u8((iu * _i4(31) + seed) & _i4(255))]
-                            q = _f4(0.42) + _f4(0.18) * n
-                            pane_r, pane_g, pane_b = (
-                                sky[60, 0] * q + _f4(8.0), sky[60, 1] * q + _f4(10.0), sky[60, 2] * q + _f4(14.0)
-                            )  # fmt: skip
-                            bulb = _f4(0.0)
-                            if dark and n > (_f4(-0.2) if street else _f4(0.35)):
-                                q = _f4(0.75) + _f4(0.25) * n
-                                pane_r, pane_g, pane_b = _f4(255.0) * q, _f4(214.0) * q, _f4(140.0) * q
-                                bulb = _f4(0.85) * dim
-                        fu, fv = u - _f4(iu), v - _f4(iv)
-                        # windows finer than pixels melt into one tone
-                        blur = min(_f4(1.0), max(_f4(0.0), d * inv_f * _f4(2.2) - _f4(0.35)))
-                        extra = _f4(0.0)
-                        far_u = _f4(1.0) - fu
-                        # `&` and `|`: a branch for each edge would be guessed wrong too often
-                        if (fu > side) & (far_u > side) & (fv > low) & (fv < high):
-                            frame = (fu < side + _f4(0.035)) | (far_u < side + _f4(0.035)) | (fv < low + _f4(0.03))
-                            q = _f4(0.6) if frame & (bulb == _f4(0.0)) else _f4(1.0)
-                            r, g, b = pane_r * q, pane_g * q, pane_b * q
-                            q = blur * _f4(0.55)
-                            r, g, b = r + (red - r) * q, g + (green - g) * q, b + (blue - b) * q
-                            extra = bulb
-                        else:
-                            ledge = (fv > _f4(0.95)) | ((fv > high) & (fv < high + _f4(0.03)))
-                            sill = (fv < low) & (fv > low - _f4(0.05)) & (min(fu, far_u) > side - _f4(0.04))
-                            q = _f4(0.90) if ledge else (_f4(1.10) if sill else _f4(1.0))
-                            q += (_f4(0.78) - q) * blur * _f4(0.6)
-                            r, g, b = red * q, green * q, blue * q
-                        k = _u8(min(_i4(d * _f4(_FOG_SCALE)), last))
-                        if varied:
-                            lr, lg, lb = _light(
-                                x, y, up, sunlit, low_r, low_g, low_b, lamp, extra, p, dark, occlusion, sun_block,
-                                beams, use_beams,
-                            )  # fmt: skip
-                        line[3, x], line[4, x], line[5, x] = r * lr, g * lg, b * lb
-                        line[6, x] = by_depth[k, 0] * (_f4(0.6) if extra > _f4(0.5) else _f4(1.0))
+                        extra = light_window(x, seed, shop, red, green, blue, dim, grain, line)
+                        lr, lg, lb = _light(
+                            x, y, up, sunlit, low_r, low_g, low_b, block[h, 2], extra, p, dark, occlusion, sun_block,
+                            beams, use_beams,
+                        )  # fmt: skip
+                        line[3, x], line[4, x], line[5, x] = line[3, x] * lr, line[4, x] * lg, line[5, x] * lb
                     begin = stop
                 continue
             sheen, level = _f4(0.0), _u8(0)
