@@ -84,7 +84,7 @@ def kernel_on_loan(function: F) -> F:
     return _compiled(function, _nrt=False)
 
 
-def _compiled(function: F, **options: bool) -> F:
+def _compiled(function: F, **options: Any) -> F:
     if "NUMBA_CACHE_DIR" not in os.environ:
         package = function.__module__.partition(".")[0]
         floors = _FLOORS.index(package) + 1 if package in _FLOORS else len(_FLOORS)
