@@ -17,7 +17,7 @@ from simulator.carla_server.encoding import RpcError, Transform, write_box
 from simulator.carla_server.frames import Frame, mounting, own_phases, tick_and_write, write_carried
 from simulator.carla_server.protocol import Protocol
 from simulator.carla_server.tick import blocking, ground_below, stand
-from simulator.carla_server.town_actors import TownActor, spawn_points, stop_signs, traffic_lights
+from simulator.carla_server.town_actors import TownActor, other_signs, spawn_points, stop_signs, traffic_lights
 from simulator.collisions import mass_of
 from simulator.roads.network import RoadNetwork
 from simulator.scenery.tags import Tag
@@ -89,7 +89,9 @@ class Episode:
         for k, light in enumerate(self.lights):
             light.light = k
             self.frame.lights["pole"][light.row] = self._pole(k)
-        self.signs = [self._add_town_actor(ActorKind.TRAFFIC_SIGN, sign) for sign in stop_signs(network)]
+        self.signs = [
+            self._add_town_actor(ActorKind.TRAFFIC_SIGN, sign) for sign in (*stop_signs(network), *other_signs(network))
+        ]
         self.light_ids = np.array([light.id for light in self.lights], np.int64).reshape(-1)
         self.write_frame()
 
