@@ -30,7 +30,7 @@ def drive(client: Any, manager_port: int, vehicles: int, ticks: int, seed: int =
         vehicles, ticks, seconds, contacts (pairs), crossed (stop lines of lights), red (those crossed on red),
         lane_error_mean and lane_error_p99 (m from the lane's centre, outside junctions), off_lane (share of looks at
         which it was over 1 m), moving (share of vehicles that have driven at least 100 m), stuck (vehicles that have
-        stood for 90 s at the end).
+        stood for 90 s at the end, or were taken away by the Traffic Manager for it).
     """
     import carla
 
@@ -52,12 +52,14 @@ def drive(client: Any, manager_port: int, vehicles: int, ticks: int, seed: int =
         sensors.append(sensor)
     watch = RedLights(world)
     errors: list[float] = []
+    number = len(cars)
     travelled = dict.fromkeys((car.id for car in cars), 0.0)
     stood = dict.fromkeys((car.id for car in cars), 0.0)
     began = time.perf_counter()
     for tick in range(ticks):
         world.tick()
         snapshot = world.get_snapshot()
+        cars = [car for car in cars if snapshot.find(car.id) is not None]  # it takes away those that stand for 90 s
         for car in cars:
             speed = snapshot.find(car.id).get_velocity().length()
             travelled[car.id] += speed * SECONDS
@@ -73,7 +75,7 @@ def drive(client: Any, manager_port: int, vehicles: int, ticks: int, seed: int =
     errors.sort()
     return {
         "town": town.name.rpartition("/")[2],
-        "vehicles": len(cars),
+        "vehicles": number,
         "ticks": ticks,
         "seconds": round(seconds, 1),
         "contacts": len(contacts),
@@ -83,8 +85,8 @@ def drive(client: Any, manager_port: int, vehicles: int, ticks: int, seed: int =
         "lane_error_p99": round(errors[int(0.99 * len(errors))], 3) if errors else 0.0,
         "off_lane": round(sum(e > 1.0 for e in errors) / max(len(errors), 1), 4),
         "kilometres": round(sum(travelled.values()) / 1000.0, 2),
-        "moving": round(sum(t > 100.0 for t in travelled.values()) / max(len(cars), 1), 3),
-        "stuck": sum(t > STUCK_SECONDS for t in stood.values()),
+        "moving": round(sum(t > 100.0 for t in travelled.values()) / max(number, 1), 3),
+        "stuck": number - len(cars) + sum(stood[car.id] > STUCK_SECONDS for car in cars),
     }
 
 
@@ -124,16 +126,21 @@ class RedLights:
 
     A light's line is where its lane ends before the junction (CARLA's get_stop_waypoints). A car crosses it when its
     centre, on that lane before, goes past. Crossing on red counts from the second second of red on: before, a car may
-    have had no room to halt.
+    have had no room to halt. Where a lane has several lights, for its several turns, all of them must be red.
     """
 
     def __init__(self, world: Any) -> None:
-        self.lines: list[tuple[Any, float, float, float, float]] = []
+        lines: dict[tuple[int, int], tuple[list[Any], float, float, float, float]] = {}
         for light in world.get_actors().filter("traffic.traffic_light"):
             for waypoint in light.get_stop_waypoints():
                 pose = waypoint.transform
                 yaw = math.radians(pose.rotation.yaw)
-                self.lines.append((light, pose.location.x, pose.location.y, pose.location.z, yaw))
+                place = (round(pose.location.x / 2.0), round(pose.location.y / 2.0))
+                fresh: list[Any] = []
+                line = lines.setdefault(place, (fresh, pose.location.x, pose.location.y, pose.location.z, yaw))
+                line[0].append(light)
+        self.lines = list(lines.values())
+        self.lights = {light.id: light for line in self.lines for light in line[0]}
         self.red_since: dict[int, int] = {}
         self.before: dict[tuple[int, int], float] = {}
         self.crossed = 0
@@ -144,10 +151,10 @@ class RedLights:
         import carla
 
         red = carla.TrafficLightState.Red
-        for light in {line[0].id: line[0] for line in self.lines}.values():
+        for light in self.lights.values():
             self.red_since[light.id] = self.red_since.get(light.id, 0) + 1 if light.state == red else 0
         places = [(car.id, car.get_transform()) for car in cars]
-        for k, (light, x, y, z, yaw) in enumerate(self.lines):
+        for k, (lights, x, y, z, yaw) in enumerate(self.lines):
             c, s = math.cos(yaw), math.sin(yaw)
             for car_id, pose in places:
                 dx, dy = pose.location.x - x, pose.location.y - y
@@ -162,7 +169,7 @@ class RedLights:
                 self.before[k, car_id] = along
                 if was is not None and was < 0.0 <= along:
                     self.passed += 1
-                    self.crossed += self.red_since[light.id] * SECONDS > 1.0
+                    self.crossed += min(self.red_since[light.id] for light in lights) * SECONDS > 1.0
 
 
 def main() -> None:
