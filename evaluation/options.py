@@ -31,6 +31,47 @@ documentation: docs/evaluation.md
 
 
 @dataclass(frozen=True)
+class OfficialOptions:
+    """The official evaluator, run from the user's own copy (docs/official.md)."""
+
+    official: bool = False
+    """Drive with the official Bench2Drive evaluator, unmodified, instead of RouteGym's own."""
+
+    bench2drive_root: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Checkout of Bench2Drive: the folder with leaderboard and scenario_runner."""
+
+    official_python: Annotated[str, tyro.conf.arg(metavar="PY")] = ""
+    """Python for the official code, such as a virtual environment's bin/python. Default: this one."""
+
+    carla_root: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """CARLA installation whose server is started. Without it, and without --carla-start, RouteGym's own server is."""
+
+    carla_start: Annotated[str, tyro.conf.arg(metavar="CMD")] = ""
+    """Shell command that starts a server, with {port} (and {gpu}) in it, instead of CarlaUE4.sh."""
+
+    carla_python_api: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """CARLA's PythonAPI/carla, which holds the package `agents`. Default: that of --carla-root."""
+
+    official_agent: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Agent file for the official evaluator. Without it, --agent drives, through RouteGym's official_agent.py."""
+
+    agent_config: Annotated[str, tyro.conf.arg(metavar="TEXT")] = ""
+    """What --official-agent gets as its configuration."""
+
+    track: Literal["SENSORS", "MAP", "SENSORS_QUALIFIER", "MAP_QUALIFIER"] = "SENSORS"
+    """Track of the official evaluation."""
+
+    servers: int = 1
+    """Servers side by side, each with an evaluator of its own."""
+
+    gpus: Annotated[str, tyro.conf.arg(metavar="IDS")] = ""
+    """GPUs such as 0,1,3, which the servers and agents get in turn. Default: no choice is made."""
+
+    routes_per_start: int = 20
+    """Routes that an evaluator drives before it and its server are started afresh."""
+
+
+@dataclass(frozen=True)
 class RunOptions:
     """Drive an agent closed-loop over the routes of a file and score it like the leaderboard."""
 
@@ -90,6 +131,9 @@ class RunOptions:
 
     json: bool = False
     """Print the scores as one JSON object, the last line of standard output."""
+
+    evaluator: OfficialOptions = OfficialOptions()
+    """The official evaluator."""
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,7 @@ class Pool:
         """
         with contextlib.ExitStack() as stack:
             stack.callback(self._stop)
-            interrupted = stack.enter_context(_interrupt_pipe())
+            interrupted = stack.enter_context(interrupt_pipe())
             self._workers = [self._start(number) for number in range(1, self._size + 1)]
             while self._pending or any(worker.task for worker in self._workers):
                 for worker in self._workers:
@@ -322,7 +322,7 @@ def failed_result(task: RouteTask, status: str) -> RouteResult:
 
 
 @contextlib.contextmanager
-def _interrupt_pipe() -> Iterator[int]:
+def interrupt_pipe() -> Iterator[int]:
     """A file descriptor that becomes readable when SIGINT or SIGTERM arrives, instead of an exception anywhere."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)

@@ -1,4 +1,4 @@
-"""A program with all the processes it starts, which end with it, with `stop`, and with us."""
+"""A program with all the processes it starts, which end with it, with `close`, and with us."""
 
 from __future__ import annotations
 
@@ -17,20 +17,33 @@ _STOP_S = 15.0
 
 
 class ProcessGroup:
-    """A running command under a guard (`evaluation.guard`); its output, and that of all it starts, is `output`.
+    """A running command under a guard (`evaluation.guard`).
 
     Attributes:
-        output: file descriptor to read standard output and error from.
+        output: file descriptor to read its output and that of all it starts from, without blocking; -1 with a log.
     """
 
-    def __init__(self, command: Sequence[str], *, cwd: Path, environment: Mapping[str, str]) -> None:
-        """Start it. `environment` is the whole environment of the command, nothing is inherited.
+    def __init__(
+        self, command: Sequence[str], *, cwd: Path, environment: Mapping[str, str], log: Path | None = None
+    ) -> None:
+        """Start it.
+
+        Args:
+            command: program and arguments.
+            cwd: its working directory.
+            environment: its whole environment, nothing is inherited.
+            log: file to append its output to; a pipe without it.
 
         Raises:
             OSError: when no process can be started.
         """
         self._mark = uuid.uuid4().hex
-        reader, writer = os.pipe()
+        reader = -1
+        if log is None:
+            reader, writer = os.pipe()
+            os.set_blocking(reader, False)
+        else:
+            writer = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", guard.__file__, self._mark, *command],
@@ -43,7 +56,6 @@ class ProcessGroup:
             )
         finally:
             os.close(writer)
-        os.set_blocking(reader, False)
         self.output = reader
 
     def poll(self) -> int | None:
@@ -65,8 +77,9 @@ class ProcessGroup:
     def close(self) -> None:
         """`stop`, and give the descriptor back."""
         self.stop()
-        with contextlib.suppress(OSError):
+        if self.output >= 0:
             os.close(self.output)
+            self.output = -1
 
 
 def how_it_ended(code: int) -> str:

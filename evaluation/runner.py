@@ -7,7 +7,7 @@ import dataclasses
 import json
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from agents.registry import check_agent
 from evaluation.cold_start import compile_kernels
 from evaluation.ledger import LEDGER_NAME, Attempt, Ledger
 from evaluation.options import EXIT_BELOW, EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK, RunOptions
-from evaluation.pool import DRIVER, Pool, RouteEnded
+from evaluation.pool import DRIVER, Pool, PoolEvent, RouteEnded
 from evaluation.progress import progress_view
 from evaluation.run_folder import export
 from evaluation.summary import print_summary, say, summary_document
@@ -46,6 +46,10 @@ def run(options: RunOptions, command: str, *, driver: str = DRIVER) -> int:
     Raises:
         RouteGymError: when the run cannot start or go on. What is finished stays in the ledger.
     """
+    if options.evaluator.official:
+        from evaluation.official_command import run_official
+
+        return run_official(options, command)
     console = Console(stderr=True)
     _check_options(options)
     if driver == DRIVER:
@@ -62,11 +66,27 @@ def run(options: RunOptions, command: str, *, driver: str = DRIVER) -> int:
         parked_cars=options.parked_cars,
     )
     folder = run_folder(options, plan)
+
+    def drive(ledger: Ledger) -> None:
+        _drive(options, plan, ledger, console, folder, driver)
+
+    return carry_out(options, command, plan, folder, run_header(options, plan), console, drive)
+
+
+def carry_out(
+    options: RunOptions,
+    command: str,
+    plan: RunPlan,
+    folder: Path,
+    header: dict[str, Any],
+    console: Console,
+    drive: Callable[[Ledger], None],
+) -> int:
+    """Let `drive` fill the ledger of a run folder, then export and tell its results; as `run`."""
     with Ledger(folder) as ledger:
-        header = run_header(options, plan)
         ledger.start(header)
         try:
-            _drive(options, plan, ledger, console, folder, driver)
+            drive(ledger)
         except KeyboardInterrupt:  # or the pool's `Interrupted`, which is one
             results = final_results(plan, ledger)
             if results:
@@ -164,11 +184,21 @@ def _drive(options: RunOptions, plan: RunPlan, ledger: Ledger, console: Console,
         workers=options.workers,
         driver=driver,
         timeout_s=options.timeout,
-        earlier=_reasons(attempts),
+        earlier=earlier_reasons(attempts),
         log_folder=folder / "logs",
     )
-    done_results = [attempt.result for attempt in done.values()]
-    with progress_view(console, len(plan.tasks), done_results) as view, contextlib.closing(pool.events()) as events:
+    record_events(pool.events(), ledger, console, len(plan.tasks), [attempt.result for attempt in done.values()])
+
+
+def record_events(
+    events: Generator[PoolEvent, None, None],
+    ledger: Ledger,
+    console: Console,
+    total: int,
+    done: Iterable[RouteResult],
+) -> None:
+    """Put what a pool tells into the ledger and on the screen. `done`: results that are there, of `total` in all."""
+    with progress_view(console, total, done) as view, contextlib.closing(events):
         for event in events:
             if isinstance(event, RouteEnded):
                 ledger.add(event.attempt)
@@ -190,7 +220,8 @@ def _opening(options: RunOptions, plan: RunPlan, done: int, folder: Path) -> str
     return "\n".join(lines)
 
 
-def _reasons(attempts: Sequence[Attempt]) -> dict[str, list[str]]:
+def earlier_reasons(attempts: Sequence[Attempt]) -> dict[str, list[str]]:
+    """Why attempts failed, by record id, '' for those that did not."""
     reasons: dict[str, list[str]] = {}
     for attempt in attempts:
         reasons.setdefault(attempt.result.route_id, []).append(attempt.reason)
