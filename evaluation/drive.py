@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 from collections import OrderedDict
@@ -50,30 +51,31 @@ def drive_route(task: RouteTask, on_progress: Callable[[int, float], None]) -> R
     batch = prepare_routes(network, [route])
     worlds = WorldBatch(batch, 1, log=True, ambient=Ambient(task.pedestrians, task.parked_cars))
     agent = make_agent(task.agent)
-    agent.bind(worlds)
-    worlds.reset(0, EpisodeStart(route=0, seed=task.seed))
-    witness = Witness(worlds)
-    recorder = Recorder(worlds) if task.recordings else None
-    agent.reset(0, task.seed)
     crash: tuple[str, ...] = ()
     criteria = worlds.criteria
-    while criteria["finished"][0] == RouteEnd.RUNNING:
-        try:
-            controls = checked_controls(agent.act(), 1)
-        except Exception as error:
-            # the official evaluator keeps the partial score of a route whose agent crashed (docs/bench2drive.md 2.4)
+    with contextlib.closing(agent):
+        agent.bind(worlds)
+        worlds.reset(0, EpisodeStart(route=0, seed=task.seed))
+        witness = Witness(worlds)
+        recorder = Recorder(worlds) if task.recordings else None
+        agent.reset(0, task.seed)
+        while criteria["finished"][0] == RouteEnd.RUNNING:
+            try:
+                controls = checked_controls(agent.act(), 1)
+            except Exception as error:
+                # the official evaluator keeps the partial score of a route whose agent crashed (docs/bench2drive.md 2.4)
+                tick = int(worlds.worlds["tick"][0])
+                crash = (f"agent crashed at tick {tick}: {type(error).__name__}: {error}",)
+                worlds.finish(0, RouteEnd.AGENT_CRASHED)
+                witness.look()
+                break
+            worlds.tick(controls)
+            news = witness.look()
+            if recorder is not None:
+                recorder.note(new=news)
             tick = int(worlds.worlds["tick"][0])
-            crash = (f"agent crashed at tick {tick}: {type(error).__name__}: {error}",)
-            worlds.finish(0, RouteEnd.AGENT_CRASHED)
-            witness.look()
-            break
-        worlds.tick(controls)
-        news = witness.look()
-        if recorder is not None:
-            recorder.note(new=news)
-        tick = int(worlds.worlds["tick"][0])
-        if tick % PROGRESS_TICKS == 0:
-            on_progress(tick, float(criteria["route_percent"][0]))
+            if tick % PROGRESS_TICKS == 0:
+                on_progress(tick, float(criteria["route_percent"][0]))
     ride = ride_log(worlds.log[0, : int(worlds.worlds["tick"][0])])
     if task.metric_info:
         write_metric_info(Path(task.metric_info) / task.save_name / METRIC_FILE, ride)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import re
 import shlex
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -54,6 +55,7 @@ def run(options: RunOptions, command: str, *, driver: str = DRIVER) -> int:
     _check_options(options)
     if driver == DRIVER:
         check_agent(options.agent)
+        _settle_agent_files(options)
     plan = plan_run(
         options.routes,
         agent=options.agent,
@@ -152,6 +154,24 @@ def final_results(plan: RunPlan, ledger: Ledger) -> list[RouteResult]:
     last = ledger.last_attempts()
     keys = [(task.route_id, task.repetition) for task in plan.tasks]
     return [dataclasses.replace(last[key].result, index=i) for i, key in enumerate(keys) if key in last]
+
+
+def _settle_agent_files(options: RunOptions) -> None:
+    """Tell the workers what `--agent official:FILE` runs in, and refuse now what cannot be started."""
+    name, _, argument = options.agent.partition(":")
+    if name != "official":
+        return
+    from agents.autonomous import API_VARIABLE, PYTHON_VARIABLE, ROOT_VARIABLE, AgentFile  # brings the sensors
+
+    chosen = options.evaluator
+    for variable, value in (
+        (PYTHON_VARIABLE, chosen.official_python),
+        (ROOT_VARIABLE, chosen.bench2drive_root),
+        (API_VARIABLE, chosen.carla_python_api),
+    ):
+        if value:
+            os.environ[variable] = str(Path(value).absolute() if isinstance(value, Path) else value)
+    AgentFile.from_argument(argument)
 
 
 def _check_options(options: RunOptions) -> None:
