@@ -47,3 +47,7 @@ class EvaluationError(RouteGymError):
 
 class SensorError(RouteGymError):
     """Raised when a sensor is unknown, wrongly configured, or asked for what it cannot give."""
+
+
+class ServerError(RouteGymError):
+    """Raised when the CARLA server cannot start: its port, town or folder."""
