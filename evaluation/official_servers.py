@@ -12,6 +12,9 @@ from pathlib import Path
 from simulator import WORLD
 from simulator.errors import EvaluationError
 
+#: Versions of CARLA's client that our own server can serve.
+PROTOCOLS = ("0.9.15", "0.9.16")
+
 _SCRIPT = """#!/bin/sh
 # The official evaluator calls this as it calls CARLA's own script:
 #   CarlaUE4.sh -RenderOffScreen -nosound -carla-rpc-port=PORT -graphicsadapter=GPU
@@ -64,9 +67,18 @@ def choose_servers(
 
 
 def own_server_command(carla_version: str, maps: Path | None) -> str:
-    """Shell command that starts the embedded town's CARLA server on `$port`, for a client of that version."""
+    """Shell command that starts the embedded town's CARLA server on `$port`, for a client of that version.
+
+    Raises:
+        EvaluationError: for a version whose protocol the server does not speak.
+    """
     search = os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
-    words = [sys.executable, "-m", "simulator.carla_server", "--carla-version", carla_version]
+    if carla_version not in PROTOCOLS:
+        raise EvaluationError(
+            f"RouteGym's server speaks the protocols of CARLA {' and '.join(PROTOCOLS)}, the official Python has "
+            f"carla {carla_version}; install one of these there, or name a CARLA installation with --carla-root"
+        )
+    words = [sys.executable, "-m", "simulator.carla_server", "--quiet", "--protocol", carla_version]
     words += ["--maps", str(maps.resolve())] if maps else []
     return f'PYTHONPATH={shlex.quote(search)} exec {shlex.join(words)} --port "$port"'
 
