@@ -38,8 +38,12 @@ for name in names:
     except Exception as error:
         answer["missing"].append([name, "{}: {}".format(type(error).__name__, error)])
 try:
-    import pkg_resources
-    answer["carla"] = pkg_resources.get_distribution("carla").version
+    try:
+        from importlib import metadata
+        answer["carla"] = metadata.version("carla")
+    except ImportError:  # Python 3.7
+        import pkg_resources
+        answer["carla"] = pkg_resources.get_distribution("carla").version
 except Exception as error:
     answer["missing"].append(["carla (distribution)", "{}: {}".format(type(error).__name__, error)])
 print("\\n" + json.dumps(answer))
