@@ -44,12 +44,18 @@ def overlap(w, i, j):  # type: ignore[no-untyped-def]
     """
     xi, yi, length_i, width_i = solid_box(w, i)
     xj, yj, length_j, width_j = solid_box(w, j)
+    return boxes_overlap(xi, yi, w.yaw[i], length_i, width_i, xj, yj, w.yaw[j], length_j, width_j)
+
+
+@kernel
+def boxes_overlap(xi, yi, yaw_i, length_i, width_i, xj, yj, yaw_j, length_j, width_j):  # type: ignore[no-untyped-def]
+    """As `overlap`, of two boxes given by centre, yaw and half sizes."""
     dx = xi - xj
     dy = yi - yj
-    ci = math.cos(w.yaw[i])
-    si = math.sin(w.yaw[i])
-    cj = math.cos(w.yaw[j])
-    sj = math.sin(w.yaw[j])
+    ci = math.cos(yaw_i)
+    si = math.sin(yaw_i)
+    cj = math.cos(yaw_j)
+    sj = math.sin(yaw_j)
     cc = abs(ci * cj + si * sj)
     sc = abs(si * cj - ci * sj)
     best = 1e18
@@ -91,20 +97,26 @@ def collide(w):  # type: ignore[no-untyped-def]
         for j in range(n):
             if w.kind[j] == 0 or (w.kind[j] != _PROP and j <= i):
                 continue
-            dx = w.x[i] - w.x[j]
-            dy = w.y[i] - w.y[j]
-            reach = w.half_length[i] + w.half_width[i] + w.half_length[j] + w.half_width[j] + DOOR_WIDTH
-            if dx * dx + dy * dy > reach * reach or w.hidden[j] == 1:
-                continue
-            if abs(w.z[i] - w.z[j]) > w.half_height[i] + w.half_height[j] or 2.0 * w.half_height[j] < FLAT:
-                continue
-            if w.speed[i] == 0.0 and w.speed[j] == 0.0:
-                continue
-            if passes_by(w, i, j) or passes_by(w, j, i):
-                continue
-            depth, nx, ny = overlap(w, i, j)
+            depth, nx, ny = contact(w, i, j)
             if depth > 0.0:
                 push_apart(w, i, j, depth, nx, ny)
+
+
+@kernel
+def contact(w, i, j):  # type: ignore[no-untyped-def]
+    """How two actors touch: (depth metres, nx, ny) as `overlap`; depth <= 0 where they do not, or both stand."""
+    dx = w.x[i] - w.x[j]
+    dy = w.y[i] - w.y[j]
+    reach = w.half_length[i] + w.half_width[i] + w.half_length[j] + w.half_width[j] + DOOR_WIDTH
+    if dx * dx + dy * dy > reach * reach or w.hidden[j] == 1:
+        return 0.0, 0.0, 0.0
+    if abs(w.z[i] - w.z[j]) > w.half_height[i] + w.half_height[j] or 2.0 * w.half_height[j] < FLAT:
+        return 0.0, 0.0, 0.0
+    if w.speed[i] == 0.0 and w.speed[j] == 0.0:
+        return 0.0, 0.0, 0.0
+    if passes_by(w, i, j) or passes_by(w, j, i):
+        return 0.0, 0.0, 0.0
+    return overlap(w, i, j)
 
 
 @kernel
@@ -117,7 +129,22 @@ def passes_by(w, i, j):  # type: ignore[no-untyped-def]
 def push_apart(w, i, j, depth, nx, ny):  # type: ignore[no-untyped-def]
     """Momentum along the contact normal (restitution 0.1), places by mass."""
     inverse_i = 1.0 / mass_of(w, i)
-    inverse_j = 1.0 / mass_of(w, j)
+    impulse = part(w, i, j, depth, nx, ny, inverse_i, 1.0 / mass_of(w, j))
+    if i == EGO:
+        if w.num_contacts < MAX_CONTACTS:
+            w.contact_slot[w.num_contacts] = j
+            w.contact_impulse[w.num_contacts] = impulse * inverse_i
+            w.num_contacts += 1
+    elif w.kind[j] != _PROP:
+        w.other_contacts += 1
+
+
+@kernel
+def part(w, i, j, depth, nx, ny, inverse_i, inverse_j):  # type: ignore[no-untyped-def]
+    """Push two boxes apart and exchange momentum; returns the impulse, N s.
+
+    `inverse_i`, `inverse_j`: 1/kg, 0 for what cannot be moved (not both).
+    """
     share = inverse_i / (inverse_i + inverse_j)
     w.x[i] += nx * depth * share
     w.y[i] += ny * depth * share
@@ -129,13 +156,7 @@ def push_apart(w, i, j, depth, nx, ny):  # type: ignore[no-untyped-def]
         impulse = -(1.0 + RESTITUTION) * closing / (inverse_i + inverse_j)
         strike(w, i, impulse * inverse_i * nx, impulse * inverse_i * ny)
         strike(w, j, -impulse * inverse_j * nx, -impulse * inverse_j * ny)
-    if i == EGO:
-        if w.num_contacts < MAX_CONTACTS:
-            w.contact_slot[w.num_contacts] = j
-            w.contact_impulse[w.num_contacts] = impulse * inverse_i
-            w.num_contacts += 1
-    elif w.kind[j] != _PROP:
-        w.other_contacts += 1
+    return impulse
 
 
 @kernel

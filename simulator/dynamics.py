@@ -107,6 +107,12 @@ def brake_acceleration(speed, brake):  # type: ignore[no-untyped-def]
 @kernel
 def drive_controlled(w, i):  # type: ignore[no-untyped-def]
     """One tick of a vehicle under VehicleControl: pedals, steering lag, bicycle."""
+    drive_for(w, i, TICK_SECONDS)
+
+
+@kernel
+def drive_for(w, i, seconds):  # type: ignore[no-untyped-def]
+    """As `drive_controlled`, over a step of `seconds`."""
     throttle = min(max(w.throttle[i], 0.0), 1.0)
     brake = min(max(w.brake[i], 0.0), 1.0)
     if w.hand_brake[i] == 1:
@@ -121,24 +127,36 @@ def drive_controlled(w, i):  # type: ignore[no-untyped-def]
         acceleration = min(brake_acceleration(speed, pedal), throttle_acceleration(speed, 0.0))
     else:
         acceleration = throttle_acceleration(speed, throttle)
-    following = max(speed + acceleration * TICK_SECONDS, 0.0)
+    following = max(speed + acceleration * seconds, 0.0)
+    slip = turn_wheels(w, i, seconds)
+    roll_for(w, i, slip, direction * following, seconds)
+
+
+@kernel
+def turn_wheels(w, i, seconds):  # type: ignore[no-untyped-def]
+    """The front wheels follow the steering; returns the slip angle of the reference point, rad."""
     wanted = STEERING_GAIN * min(max(w.steer[i], -1.0), 1.0)
-    w.steer_angle[i] += (wanted - w.steer_angle[i]) * (1.0 - math.exp(-TICK_SECONDS / STEERING_LAG))
-    slip = math.atan(REAR_AXLE / WHEELBASE * math.tan(w.steer_angle[i]))
-    move(w, i, slip, direction * following)
+    w.steer_angle[i] += (wanted - w.steer_angle[i]) * (1.0 - math.exp(-seconds / STEERING_LAG))
+    return math.atan(REAR_AXLE / WHEELBASE * math.tan(w.steer_angle[i]))
 
 
 @kernel
 def move(w, i, slip, next_speed):  # type: ignore[no-untyped-def]
     """Kinematic bicycle: the actor rolls one tick along its course (yaw + slip), then has `next_speed` (m/s)."""
+    roll_for(w, i, slip, next_speed, TICK_SECONDS)
+
+
+@kernel
+def roll_for(w, i, slip, next_speed, seconds):  # type: ignore[no-untyped-def]
+    """As `move`, over a step of `seconds`."""
     speed = w.speed[i]
     rear = REAR_AXLE * w.half_length[i] / REFERENCE_HALF_LENGTH
     course = w.yaw[i] + slip
-    w.x[i] += speed * math.cos(course) * TICK_SECONDS
-    w.y[i] += speed * math.sin(course) * TICK_SECONDS
+    w.x[i] += speed * math.cos(course) * seconds
+    w.y[i] += speed * math.sin(course) * seconds
     rate = speed / rear * math.sin(slip)
     w.yaw_rate[i] = rate
-    yaw = w.yaw[i] + rate * TICK_SECONDS
+    yaw = w.yaw[i] + rate * seconds
     if yaw > math.pi:
         yaw -= 2.0 * math.pi
     elif yaw < -math.pi:
@@ -147,11 +165,11 @@ def move(w, i, slip, next_speed):  # type: ignore[no-untyped-def]
     w.speed[i] = next_speed
     vx = next_speed * math.cos(yaw + slip)
     vy = next_speed * math.sin(yaw + slip)
-    w.ax[i] = (vx - w.vx[i]) / TICK_SECONDS
-    w.ay[i] = (vy - w.vy[i]) / TICK_SECONDS
+    w.ax[i] = (vx - w.vx[i]) / seconds
+    w.ay[i] = (vy - w.vy[i]) / seconds
     w.vx[i] = vx
     w.vy[i] = vy
-    w.travelled[i] += abs(speed) * TICK_SECONDS
+    w.travelled[i] += abs(speed) * seconds
 
 
 @kernel

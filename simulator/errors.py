@@ -54,3 +54,7 @@ class SimulatorError(RouteGymError):
 
     It says nothing about the agent: the route may be driven again.
     """
+
+
+class ServerError(RouteGymError):
+    """Raised when the CARLA server cannot start: its port, town or folder."""

@@ -26,6 +26,12 @@ def reset_lights(w, net):  # type: ignore[no-untyped-def]
 @kernel
 def tick_lights(w, net):  # type: ignore[no-untyped-def]
     """Advance all groups by one tick and set their lights."""
+    run_lights(w, net, TICK_SECONDS)
+
+
+@kernel
+def run_lights(w, net, seconds):  # type: ignore[no-untyped-def]
+    """Advance all groups by `seconds` and set their lights."""
     changed = False
     for g in range(net.group_junction.shape[0]):
         if w.group_frozen[g] == 1:
@@ -35,7 +41,7 @@ def tick_lights(w, net):  # type: ignore[no-untyped-def]
         if count == 0:
             continue
         before = w.group_time[g]
-        w.group_time[g] = before + TICK_SECONDS
+        w.group_time[g] = before + seconds
         h = first + w.group_phase[g]
         green = net.phase_green[h]
         yellow = green + net.phase_yellow[h]

@@ -9,7 +9,7 @@ from typing import Any
 
 from simulator.errors import SimulatorError
 
-DEFAULT_PORTS = "20000-29999"
+DEFAULT_PORTS = "10000-19999"
 
 
 @dataclass(frozen=True)

@@ -212,7 +212,12 @@ class Measurement:
 
     def wire_header(self, type_index: int) -> bytes:
         """The 48 bytes before the body. `type_index`: the sensor's place in the client's registry (docs/sensors.md)."""
-        header = np.zeros((), self.HEADER)
-        header["type"], header["frame"], header["timestamp"] = type_index, self.frame, self.timestamp
-        header["transform"] = self.placement
+        return self.header(type_index, self.frame, self.timestamp, self.placement)
+
+    @classmethod
+    def header(cls, type_index: int, frame: int, timestamp: float, placement: Placement) -> bytes:
+        """As `wire_header`, without a measurement."""
+        header = np.zeros((), cls.HEADER)
+        header["type"], header["frame"], header["timestamp"] = type_index, frame, timestamp
+        header["transform"] = placement
         return header.tobytes()
