@@ -23,7 +23,15 @@ from evaluation.ledger import Attempt
 from evaluation.official_checkout import EVALUATOR, OfficialCheckout
 from evaluation.official_servers import Servers
 from evaluation.official_shard import CHECKPOINT, Began, Ended, Shard, Ticked
-from evaluation.pool import Interrupted, PoolEvent, RouteEnded, RouteProgress, RouteStarted, failed_result, interrupt_pipe
+from evaluation.pool import (
+    Interrupted,
+    PoolEvent,
+    RouteEnded,
+    RouteProgress,
+    RouteStarted,
+    failed_result,
+    interrupt_pipe,
+)
 from evaluation.ports import reserve_ports
 from evaluation.process_group import ProcessGroup, how_it_ended
 from evaluation.tasks import CRASHED, NOT_SET_UP, RouteTask

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from scenarios.route import Route
 from scenarios.route_file import read_routes
@@ -50,6 +52,7 @@ class RouteTask:
     parked_cars: float = 0.0  # share of the parking places that are taken
     metric_info: str = ""  # folder for metric_info.json files, absolute path; none are written without it
     recordings: str = ""  # folder for recordings, absolute path; none are written without it
+    carla: Mapping[str, Any] | None = None  # the CARLA server to drive on: `envs.carla.options.CarlaOptions` as a dict
 
     @property
     def save_name(self) -> str:

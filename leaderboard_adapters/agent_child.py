@@ -108,8 +108,8 @@ class Child:
             except Exception as error:
                 traceback.print_exc()
                 trace = traceback.extract_tb(error.__traceback__)[-1]
-                place = "{}:{}".format(os.path.basename(trace.filename), trace.lineno)
-                text = "{}: {} ({})".format(type(error).__name__, error, place)
+                place = f"{os.path.basename(trace.filename)}:{trace.lineno}"
+                text = f"{type(error).__name__}: {error} ({place})"
                 kind, fields = "error", {"message": text}
             self._link.send(kind, **fields)
 

@@ -79,12 +79,12 @@ class Link:
             fields = json.loads(line.decode("ascii"))
             kind, layout = fields.pop("kind"), fields.pop("arrays")
         except (ValueError, KeyError, AttributeError, TypeError):
-            raise ValueError("no RouteGym message: {!r}".format(line[:80]))
+            raise ValueError(f"no RouteGym message: {line[:80]!r}")
         arrays = {}
         for name, code, shape in layout:
             dtype = np.dtype(code)
             if dtype.hasobject:
-                raise ValueError("array {!r} has objects in it".format(name))
+                raise ValueError(f"array {name!r} has objects in it")
             size = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
             data = self._file.read(size)
             if len(data) < size:
@@ -285,7 +285,7 @@ class RouteGymAgent(AutonomousAgent):
         if kind == "error":
             raise RuntimeError(fields["message"])
         if kind != wanted:
-            raise RuntimeError("expected a message {!r} from RouteGym, got {!r}".format(wanted, kind))
+            raise RuntimeError(f"expected a message {wanted!r} from RouteGym, got {kind!r}")
         return message
 
     def _ego(self):
@@ -321,7 +321,7 @@ def _connect(host, port):
             break
         except OSError as error:
             if time.monotonic() > deadline:
-                raise RuntimeError("no RouteGym agent answers on {}:{} ({})".format(host, port, error))
+                raise RuntimeError(f"no RouteGym agent answers on {host}:{port} ({error})")
             time.sleep(0.5)
     connection.settimeout(WAIT_S)
     return Link(connection)

@@ -49,5 +49,12 @@ class SensorError(RouteGymError):
     """Raised when a sensor is unknown, wrongly configured, or asked for what it cannot give."""
 
 
+class SimulatorError(RouteGymError):
+    """Raised when a CARLA server cannot be started or reached, or dies, hangs or misbehaves while a route is driven.
+
+    It says nothing about the agent: the route may be driven again.
+    """
+
+
 class ServerError(RouteGymError):
     """Raised when the CARLA server cannot start: its port, town or folder."""

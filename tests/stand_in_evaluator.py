@@ -15,10 +15,7 @@ import sys
 import time
 import xml.etree.ElementTree as ElementTree
 
-NAMES = (
-    "collisions_layout collisions_pedestrian collisions_vehicle red_light stop_infraction outside_route_lanes "
-    "min_speed_infractions yield_emergency_vehicle_infractions scenario_timeouts route_dev vehicle_blocked route_timeout"
-).split()
+NAMES = ["collisions_layout", "collisions_pedestrian", "collisions_vehicle", "red_light", "stop_infraction", "outside_route_lanes", "min_speed_infractions", "yield_emergency_vehicle_infractions", "scenario_timeouts", "route_dev", "vehicle_blocked", "route_timeout"]
 STATUSES = {
     "crash": "Failed - Simulation crashed",
     "setup": "Failed - Agent couldn't be set up",
@@ -96,7 +93,7 @@ def main():
     records = []
     for index, route in enumerate(routes):
         name = route.get("id")
-        print("\n\033[1m========= Preparing RouteScenario_{} (repetition 0) =========\033[0m".format(name), flush=True)
+        print(f"\n\033[1m========= Preparing RouteScenario_{name} (repetition 0) =========\033[0m", flush=True)
         deed = deed_of(options.agent_config, name)
         for tick in range(1, 4):
             line = "=== [Agent] -- Wallclock = now -- System time = 0.0 -- Game time = {:.3f} -- Ratio = 1.0x"

@@ -36,7 +36,7 @@ class AutonomousAgent:
 
     def run_step(self, input_data, timestamp):
         """`carla.VehicleControl` for a tick. `input_data`: id -> (frame, data)."""
-        raise NotImplementedError("{} has no run_step".format(type(self).__name__))
+        raise NotImplementedError(f"{type(self).__name__} has no run_step")
 
     def destroy(self):
         """Let go of what the route needed."""
