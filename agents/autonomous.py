@@ -79,7 +79,7 @@ class AgentFile:
         """The whole environment of the process."""
         search = [] if self.api is None else [self.api]
         if self.root is not None:
-            search += [self.root / "leaderboard", self.root / "leaderboard" / "team_code", self.root / "scenario_runner"]
+            search += [self.root / name for name in ("leaderboard", "leaderboard/team_code", "scenario_runner")]
         search.append(_COMPATIBLE)
         kept = {name: value for name, value in os.environ.items() if name not in _OURS}
         return {
@@ -107,7 +107,7 @@ class AgentProcess:
             )
         except OSError as error:
             ours.close()
-            raise AgentError(f"{agent.python} cannot be started: {error.strerror}; name a Python interpreter") from error
+            raise AgentError(f"{agent.python} cannot be started ({error.strerror}); name a Python") from error
         finally:
             theirs.close()
         self._agent = agent

@@ -15,8 +15,8 @@ class Agent(ABC):
     """Drives the ego vehicles of a batch of worlds.
 
     Life: `bind` once with the batch, `reset` for each world that begins an episode, `act` once a tick for all
-    worlds, `close` at the end. An agent keeps its memory per world index, so that worlds may begin and end at different times. Everything
-    random comes from the seed given to `reset`. Worlds are read only.
+    worlds, `close` at the end. An agent keeps its memory per world index, so that worlds may begin and end at different
+    times. Everything random comes from the seed given to `reset`. Worlds are read only.
     """
 
     #: one line for `run_eval.py list agents`

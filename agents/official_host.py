@@ -8,6 +8,7 @@ OpenDRIVE text that comes along.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import re
 import socket
@@ -120,7 +121,7 @@ def plan_points(places: np.ndarray, options: np.ndarray) -> np.ndarray:
     changes = travelled[np.isin(options, (RoadOption.CHANGELANELEFT, RoadOption.CHANGELANERIGHT))]
     kept = [0]
     for i in range(1, len(places) - 1):
-        far = travelled[i] - travelled[kept[-1]] >= _POINT_SPACING and travelled[-1] - travelled[i] >= _POINT_SPACING / 2
+        far = travelled[i] - travelled[kept[-1]] >= _POINT_SPACING <= 2.0 * (travelled[-1] - travelled[i])
         if far and not (np.abs(changes - travelled[i]) < _LANE_CHANGE_ROOM).any():
             kept.append(i)
     return np.asarray(places[[*kept, len(places) - 1]])
@@ -136,10 +137,8 @@ def _expect(link: Link, kind: str) -> tuple[dict[str, Any], dict[str, np.ndarray
 
 
 def _tell(link: Link, text: str) -> None:
-    try:
+    with contextlib.suppress(OSError):
         link.send("error", message=text)
-    except OSError:
-        pass
 
 
 def listen(host: Host, address: tuple[str, int]) -> None:
@@ -157,7 +156,8 @@ def listen(host: Host, address: tuple[str, int]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m agents.official_host", description=(__doc__ or "").split("\n\n")[0])
+    about = (__doc__ or "").partition(":")[0]
+    parser = argparse.ArgumentParser(prog="python -m agents.official_host", description=about)
     parser.add_argument("--agent", default="expert", metavar="NAME[:ARG]", help="see `run_eval.py list agents`")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, required=True, help="TCP port to listen on; 0 picks a free one")

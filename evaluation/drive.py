@@ -84,7 +84,7 @@ def drive_world(
             try:
                 controls = checked_controls(agent.act(), 1)
             except Exception as error:
-                # the official evaluator keeps the partial score of a route whose agent crashed (docs/bench2drive.md 2.4)
+                # the official evaluator keeps the partial score of such a route (docs/bench2drive.md 2.4)
                 tick = int(worlds.worlds["tick"][0])
                 crash = (f"agent crashed at tick {tick}: {type(error).__name__}: {error}",)
                 worlds.finish(0, RouteEnd.AGENT_CRASHED)

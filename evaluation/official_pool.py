@@ -1,8 +1,8 @@
 """Drives routes with the official evaluator on several servers, and accounts for every route whatever happens to it.
 
-Each slot has its own ports and starts evaluators one after the other, each with some of the routes that are left. A route
-whose evaluator died, hung or called its simulation crashed is driven once more. Like `evaluation.pool`, this stores
-nothing: it yields events for the ledger.
+Each slot has its own ports and starts evaluators one after the other, each with some of the routes that are left. A
+route whose evaluator died, hung or called its simulation crashed is driven once more. Like `evaluation.pool`, this
+stores nothing: it yields events for the ledger.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from pathlib import Path
 
+from envs.carla.ports import TRAFFIC_MANAGER, reserve_block
 from evaluation.ledger import Attempt
 from evaluation.official_checkout import EVALUATOR, OfficialCheckout
 from evaluation.official_servers import Servers
@@ -32,7 +33,6 @@ from evaluation.pool import (
     failed_result,
     interrupt_pipe,
 )
-from evaluation.ports import reserve_ports
 from evaluation.process_group import ProcessGroup, how_it_ended
 from evaluation.tasks import CRASHED, NOT_SET_UP, RouteTask
 from leaderboard_adapters.records import RouteResult
@@ -45,8 +45,8 @@ _POLL_S = 0.5
 _PAUSE_S = 0.05  # evaluators print a line each tick: look at many at a time
 _LEAVE_S = 60.0  # an evaluator that has driven all its routes may take this long to end
 
-_PORTS = 10  # of a slot: the server's three, the Traffic Manager's, the agent host's, and room for the search for free ones
-_TM, _HOST = 4, 8  # offsets in them
+_PORT_RANGE = (20000, 31999)  # below those that Linux takes for outgoing connections
+_HOST = 6  # offset of the agent host's port in a slot's block; the evaluator looks for free ones from those it is given
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,10 @@ class _Slot:
 
 @dataclass
 class OfficialPool:
-    """Drives tasks on `servers` slots; see `events`. `earlier`: reasons of the attempts that a record id already has."""
+    """Drives tasks on `servers` slots; see `events`.
+
+    `earlier`: reasons of the attempts that a record id already has.
+    """
 
     tasks: Sequence[RouteTask]
     setup: OfficialSetup
@@ -116,7 +119,7 @@ class OfficialPool:
         count = max(1, min(self.servers, len(self.tasks)))
         with contextlib.ExitStack() as stack:
             interrupted = stack.enter_context(interrupt_pipe())
-            slots = [_Slot(number + 1, stack.enter_context(reserve_ports(_PORTS))) for number in range(count)]
+            slots = [_Slot(number + 1, _reserve(stack)) for number in range(count)]
             for slot in slots:
                 stack.callback(_clear, slot)
             while self._pending or any(slot.shard for slot in slots):
@@ -146,7 +149,7 @@ class OfficialPool:
         folder = self.setup.folder / f"{time.strftime('%m%d-%H%M%S')}-slot{slot.number}-start{slot.starts}"
         environment = self._environment(slot, batch, folder)
         command = self._command(slot, batch, folder)
-        slot.shard = Shard(batch, folder, command, self.setup.checkout.root, environment)
+        slot.shard = Shard(batch, folder, command, cwd=self.setup.checkout.root, environment=environment)
 
     def _command(self, slot: _Slot, batch: Sequence[RouteTask], folder: Path) -> list[str]:
         setup, agent, first = self.setup, self.setup.agent, batch[0]
@@ -154,7 +157,7 @@ class OfficialPool:
         return [
             *(setup.checkout.python, str(setup.checkout.root / EVALUATOR)),
             *("--routes", first.route_file, "--routes-subset", ",".join(task.route_id for task in batch)),
-            *("--port", str(slot.port), "--traffic-manager-port", str(slot.port + _TM)),
+            *("--port", str(slot.port), "--traffic-manager-port", str(slot.port + TRAFFIC_MANAGER)),
             *("--traffic-manager-seed", str(seed), "--gpu-rank", self._gpu(slot) or "0"),
             *("--agent", str(agent.file), "--agent-config", self._config(slot, seed), "--track", agent.track),
             *("--checkpoint", str(folder / CHECKPOINT), "--debug-checkpoint", str(folder / "live_results.txt")),
@@ -172,7 +175,7 @@ class OfficialPool:
                 "CHECKPOINT_ENDPOINT": str(folder / CHECKPOINT),
                 "SAVE_PATH": str(setup.save_path),
                 "PORT": str(slot.port),
-                "TM_PORT": str(slot.port + _TM),
+                "TM_PORT": str(slot.port + TRAFFIC_MANAGER),
                 "REPETITIONS": "1",
                 **({"CUDA_VISIBLE_DEVICES": gpu, "GPU_RANK": gpu} if gpu else {}),
             }
@@ -192,7 +195,8 @@ class OfficialPool:
         command = [word.replace("{port}", str(slot.port + _HOST)) for word in self.setup.agent.host]
         search = os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
         log = self.setup.folder / f"agent-host-{slot.number}.log"
-        slot.host = ProcessGroup(command, cwd=self.setup.folder, environment={**os.environ, "PYTHONPATH": search}, log=log)
+        environment = {**os.environ, "PYTHONPATH": search}
+        slot.host = ProcessGroup(command, cwd=self.setup.folder, environment=environment, log=log)
 
     def _watch(self, slot: _Slot, shard: Shard) -> Iterator[PoolEvent]:
         """Everything that a slot's evaluator has said, and what follows from its end or its silence."""
@@ -237,7 +241,7 @@ class OfficialPool:
         shard.close()
         slot.shard = None
         if shard.entry_status == "Rejected":
-            raise EvaluationError(f"the official evaluator rejects the agent's sensors; its last words:\n{_tail(shard)}")
+            raise EvaluationError(f"the evaluator rejects the agent's sensors; its last words:\n{_tail(shard)}")
         left = list(shard.pending.values())
         if not slot.drove and left:
             self._failed_starts += 1
@@ -284,6 +288,13 @@ class OfficialPool:
         reasons.append(reason)
         attempt = Attempt(task.route_id, task.repetition, result.attempt, shard.started, time.time(), reason, result)
         return RouteEnded(task, slot.number, attempt, final)
+
+
+def _reserve(stack: contextlib.ExitStack) -> int:
+    """First port of a block that is ours until the stack unwinds."""
+    lock = reserve_block(*_PORT_RANGE)
+    stack.callback(lock.release)
+    return lock.port
 
 
 def _clear(slot: _Slot) -> None:

@@ -1,4 +1,4 @@
-"""What the official evaluator starts as `$CARLA_ROOT/CarlaUE4.sh`: CARLA itself, our server, or a command of the user."""
+"""What the official evaluator starts as `$CARLA_ROOT/CarlaUE4.sh`: CARLA, our server, or a command of the user."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """One start of the official evaluator: some routes, one server, one checkpoint file, watched from outside.
 
-The evaluator prints a line each tick, which is its heart-beat; the checkpoint file says which routes have ended. Its own
-resume is never used: a start drives routes that have no result, and no other.
+The evaluator prints a line each tick, which is its heart-beat; the checkpoint file says which routes have ended. Its
+own resume is never used: a start drives routes that have no result, and no other.
 """
 
 from __future__ import annotations
@@ -62,8 +62,23 @@ class Shard:
     """A running evaluator. `pending` are the routes that have no final record yet, in the evaluator's order."""
 
     def __init__(
-        self, tasks: Sequence[RouteTask], folder: Path, command: Sequence[str], cwd: Path, environment: Mapping[str, str]
+        self,
+        tasks: Sequence[RouteTask],
+        folder: Path,
+        command: Sequence[str],
+        *,
+        cwd: Path,
+        environment: Mapping[str, str],
     ) -> None:
+        """Start it.
+
+        Args:
+            tasks: routes that the command drives, each once.
+            folder: for its log and, as `CHECKPOINT`, its checkpoint.
+            command: of the evaluator.
+            cwd: its working directory.
+            environment: its whole environment.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         self.pending = {task.route_id: task for task in tasks}
         self.tasks = dict(self.pending)  # by route id, all of them

@@ -139,7 +139,8 @@ class Child:
         self._agent.set_global_plan(list(zip(gps, options)), list(zip(places, options)))
         self._agent.setup(fields["config"])
         sensors = self._agent.sensors()
-        return "sensors", {"sensors": list(sensors), "track": getattr(self._agent.track, "value", str(self._agent.track))}
+        track = getattr(self._agent.track, "value", str(self._agent.track))
+        return "sensors", {"sensors": list(sensors), "track": track}
 
     def _step(self, fields, arrays):
         from srunner.scenariomanager.timer import GameTime

@@ -3,26 +3,28 @@
     leaderboard_evaluator.py --agent official_agent.py --agent-config HOST:PORT[:SEED] ...
 
 This one file is all that the evaluator's Python needs: 3.7 or newer, the standard library and NumPy. The RouteGym agent
-sits in another process (`python -m agents.official_host --agent expert --port PORT`), in another Python, and answers over
-a socket. Each message is one line of JSON, which says how the raw bytes behind it divide into arrays; nothing in it can
-run code.
+sits in another process (`python -m agents.official_host --agent expert --port PORT`), in another Python, and answers
+over a socket. Each message is one line of JSON, which says how the raw bytes behind it divide into arrays; nothing in
+it can run code.
 
 | message | to | content |
 |---|---|---|
 | `begin` | host | version, seed, names of route and town, digest of the map; arrays `plan`, `plan_option`, `plan_gps` |
 | `map` | host | array `opendrive`: the town's OpenDRIVE text, when the host asks for it |
-| `sensors` | agent | what `sensors()` is to return, which of `world` and `sensors` each step is to bring, `map` if it is wanted |
+| `sensors` | agent | what `sensors()` returns; `world` if each step is to bring it; `map` if that is wanted first |
 | `step` | host | tick, time; array a sensor; the world as in `WorldReader` |
 | `control` | agent | throttle, brake, steer, hand brake, reverse |
 | `end` | host | the route is over |
 | `error` | agent | why nothing can be done; raised here, so the evaluator records it |
 """
 
+import contextlib
 import hashlib
 import json
 import math
 import os
 import socket
+import time
 
 import numpy as np
 
@@ -79,7 +81,7 @@ class Link:
             fields = json.loads(line.decode("ascii"))
             kind, layout = fields.pop("kind"), fields.pop("arrays")
         except (ValueError, KeyError, AttributeError, TypeError):
-            raise ValueError(f"no RouteGym message: {line[:80]!r}")
+            raise ValueError(f"no RouteGym message: {line[:80]!r}") from None
         arrays = {}
         for name, code, shape in layout:
             dtype = np.dtype(code)
@@ -95,10 +97,8 @@ class Link:
     def close(self):
         """Close the connection."""
         for part in (self._file, self._socket):
-            try:
+            with contextlib.suppress(OSError):
                 part.close()
-            except OSError:
-                pass
 
 
 def sensor_arrays(input_data):
@@ -269,10 +269,8 @@ class RouteGymAgent(AutonomousAgent):
         """Say that the route is over, and write what the official comfort script reads."""
         link = getattr(self, "_link", None)
         if link is not None:
-            try:
+            with contextlib.suppress(OSError):
                 link.send("end")
-            except OSError:
-                pass
             link.close()
             self._link = None
         self._write_metrics()
@@ -312,8 +310,6 @@ class RouteGymAgent(AutonomousAgent):
 
 def _connect(host, port):
     """A link to the host process, which may still be starting."""
-    import time
-
     deadline = time.monotonic() + CONNECT_S
     while True:
         try:
@@ -321,7 +317,7 @@ def _connect(host, port):
             break
         except OSError as error:
             if time.monotonic() > deadline:
-                raise RuntimeError(f"no RouteGym agent answers on {host}:{port} ({error})")
+                raise RuntimeError(f"no RouteGym agent answers on {host}:{port} ({error})") from error
             time.sleep(0.5)
     connection.settimeout(WAIT_S)
     return Link(connection)

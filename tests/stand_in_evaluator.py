@@ -1,8 +1,8 @@
 """A program with the command line, the output and the files of the official evaluator, which drives nothing.
 
-Tests put it where a checkout has its evaluator, to see what the launcher does about its bad days. `--agent-config` says
-what happens, by route id: `kill@3,hang@5`. Deeds marked `once-` spoil the first attempt only, told by a mark file beside
-the script. Standard library only.
+Tests put it where a checkout has its evaluator, to see what the launcher does about its bad days. `--agent-config`
+says what happens, by route id: `kill@3,hang@5`. Deeds marked `once-` spoil the first attempt only, told by a mark file
+beside the script. Standard library only.
 """
 
 import argparse
@@ -15,7 +15,11 @@ import sys
 import time
 import xml.etree.ElementTree as ElementTree
 
-NAMES = ["collisions_layout", "collisions_pedestrian", "collisions_vehicle", "red_light", "stop_infraction", "outside_route_lanes", "min_speed_infractions", "yield_emergency_vehicle_infractions", "scenario_timeouts", "route_dev", "vehicle_blocked", "route_timeout"]
+NAMES = (
+    *("collisions_layout", "collisions_pedestrian", "collisions_vehicle", "red_light", "stop_infraction"),
+    *("outside_route_lanes", "min_speed_infractions", "yield_emergency_vehicle_infractions", "scenario_timeouts"),
+    *("route_dev", "vehicle_blocked", "route_timeout"),
+)
 STATUSES = {
     "crash": "Failed - Simulation crashed",
     "setup": "Failed - Agent couldn't be set up",
