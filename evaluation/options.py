@@ -31,6 +31,38 @@ documentation: docs/evaluation.md
 
 
 @dataclass(frozen=True)
+class BackendOptions:
+    """The world to drive in (docs/carla_backend.md)."""
+
+    backend: Literal["embedded", "carla"] = "embedded"
+    """Drive in the embedded town, or on CARLA servers."""
+
+    carla: Annotated[str, tyro.conf.arg(metavar="HOST:PORT")] = ""
+    """CARLA server that is running already; several with commas between them."""
+
+    carla_start: Annotated[str, tyro.conf.arg(metavar="CMD")] = ""
+    """Shell command that starts a CARLA server, with {port} in it. Each worker starts its own."""
+
+    carla_stop: Annotated[str, tyro.conf.arg(metavar="CMD")] = ""
+    """Shell command to run when a started server has been ended, with {port} in it; containers need one."""
+
+    carla_ports: Annotated[str, tyro.conf.arg(metavar="FIRST-LAST")] = "10000-19999"
+    """Ports for started servers, each takes a block of 8."""
+
+    carla_lights: Literal["routegym", "server"] = "routegym"
+    """Whose traffic lights: RouteGym's, or those of the server as they run there. Another world in results."""
+
+    carla_memory: Annotated[float, tyro.conf.arg(metavar="GB")] = 0.0
+    """Resident memory of a server or worker from which it is replaced between two routes; 0: never."""
+
+    carla_timeouts: Annotated[str, tyro.conf.arg(metavar="START,LOAD,TICK")] = "120,120,30"
+    """Seconds for a server to come up, to load a town, and for any other call, such as a tick."""
+
+    servers: int = 1
+    """CARLA servers side by side; as --workers, of which each has one."""
+
+
+@dataclass(frozen=True)
 class RunOptions:
     """Drive an agent closed-loop over the routes of a file and score it like the leaderboard."""
 
@@ -90,6 +122,9 @@ class RunOptions:
 
     json: bool = False
     """Print the scores as one JSON object, the last line of standard output."""
+
+    world: BackendOptions = BackendOptions()
+    """The world to drive in."""
 
 
 @dataclass(frozen=True)
