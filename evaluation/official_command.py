@@ -42,7 +42,7 @@ def run_official(options: RunOptions, command: str) -> int:
         carla_root=chosen.carla_root,
         python_api=chosen.carla_python_api,
     )
-    own_server = chosen.carla_root is None and not chosen.carla_start
+    own_server = chosen.carla_root is None and not options.world.carla_start
     agent = options.agent if chosen.official_agent is None else _name_of(chosen.official_agent, chosen.agent_config)
     plan = plan_run(
         options.routes,
@@ -60,7 +60,7 @@ def run_official(options: RunOptions, command: str) -> int:
         files / "launch",
         carla_version=checkout.carla_version,
         carla_root=chosen.carla_root,
-        carla_start=chosen.carla_start,
+        carla_start=options.world.carla_start,
         maps=options.maps,
     )
     scorer = f"{SCORER}/{checkout.fingerprint}"
@@ -92,7 +92,7 @@ def _drive(
     last = {(attempt.route_id, attempt.repetition): attempt for attempt in attempts}
     done = {key: attempt for key, attempt in last.items() if attempt.driven}
     tasks = [task for task in plan.tasks if (task.route_id, task.repetition) not in done]
-    servers = min(options.evaluator.servers, max(len(tasks), 1))
+    servers = min(options.world.servers, max(len(tasks), 1))
     say(
         console,
         f"{plan.tasks[0].agent} on {plan.suite}, official evaluator {setup.scorer} on {setup.servers.world}: "
@@ -139,7 +139,7 @@ def _needed(root: Path | None) -> Path:
 def _check_options(options: RunOptions) -> None:
     chosen = options.evaluator
     for name, value in (
-        ("servers", chosen.servers),
+        ("servers", options.world.servers),
         ("routes-per-start", chosen.routes_per_start),
         ("timeout", options.timeout),
     ):

@@ -32,6 +32,7 @@ DRIVER = "evaluation.drive:drive_route"
 
 _TRIES = 2  # a route whose worker died is driven once more
 _START_TRIES = 3
+_GIVE_UP = 6  # failures of a worker's simulator in a row after which the rest is not tried
 _START_TIMEOUT_S = 120.0
 _POLL_S = 0.5  # how often a dead worker is looked for whose pipe a grandchild still holds open
 _GRACE_S = 2.0
@@ -114,6 +115,7 @@ class Pool:
         self._tries: dict[str, int] = {}
         self._log_folder = log_folder
         self._memory_gb = memory_gb
+        self._simulator_failures = 0  # since a route was last driven to its end
         self._workers: list[_Worker] = []
         self._failed_starts = 0
 
@@ -197,9 +199,13 @@ class Pool:
                 result = decode_result(text)
                 if leaving := message.get("leaving"):
                     result = dataclasses.replace(result, notes=(*result.notes, f"a fresh worker followed: {leaving}"))
+                self._simulator_failures = 0
                 yield self._ended(worker, result, "")
             case {"error": str(reason), "again": True} if worker.task:
+                self._simulator_failures += 1
                 yield self._failed(worker, reason)
+                if self._simulator_failures >= _GIVE_UP * self._size:
+                    yield from self._give_up(worker, reason)
             case {"error": str(reason), "status": str(status)} if worker.task:
                 yield self._ended(worker, failed_result(worker.task, status), reason)
         worker.leaving = worker.leaving or "leaving" in message
@@ -216,6 +222,13 @@ class Pool:
         if self._pending:
             self._workers.append(self._start(worker.number))
             self._workers.sort(key=lambda w: w.number)
+
+    def _give_up(self, worker: _Worker, reason: str) -> Iterator[RouteEnded]:
+        """Record all that is left as not driven: the simulator does not work, and waiting for it takes long."""
+        while self._pending:
+            worker.task, worker.tick, worker.started = self._pending.popleft(), 0, time.time()
+            why = f"not driven, as the simulator failed {self._simulator_failures} times in a row; the last: {reason}"
+            yield self._ended(worker, failed_result(worker.task, CRASHED), why)
 
     def _failed(self, worker: _Worker, reason: str) -> RouteEnded:
         """An attempt came to nothing through no fault of the agent; the route is driven once more if it may be."""

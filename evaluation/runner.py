@@ -53,6 +53,7 @@ def run(options: RunOptions, command: str, *, driver: str = DRIVER) -> int:
         return run_official(options, command)
     console = Console(stderr=True)
     _check_options(options)
+    on_carla = options.world.backend == "carla"
     if driver == DRIVER:
         check_agent(options.agent)
         _settle_agent_files(options)
@@ -66,8 +67,13 @@ def run(options: RunOptions, command: str, *, driver: str = DRIVER) -> int:
         missing_maps=options.missing_maps,
         pedestrians=options.pedestrians,
         parked_cars=options.parked_cars,
+        maps_elsewhere=on_carla,
     )
     folder = run_folder(options, plan)
+    if on_carla:
+        from evaluation.carla_command import CARLA_DRIVER, settle_plan
+
+        plan, driver = settle_plan(options, plan, folder, console), CARLA_DRIVER
 
     def drive(ledger: Ledger) -> None:
         _drive(options, plan, ledger, console, folder, driver)
@@ -197,13 +203,20 @@ def _drive(options: RunOptions, plan: RunPlan, ledger: Ledger, console: Console,
     say(console, _opening(options, plan, len(done), folder))
     if not tasks:
         return
-    if driver == DRIVER:
+    carla = None
+    if options.world.backend == "carla":
+        from evaluation.carla_command import server_options, silence
+
+        carla = server_options(options, folder)
+        tasks = [dataclasses.replace(task, carla=dataclasses.asdict(carla)) for task in tasks]
+    if driver == DRIVER or carla:
         compile_kernels(console, folder / "logs")
     pool = Pool(
         tasks,
-        workers=options.workers,
+        workers=max(options.workers, options.world.servers if carla else 1),
         driver=driver,
-        timeout_s=options.timeout,
+        timeout_s=silence(options.timeout, carla) if carla else options.timeout,
+        memory_gb=options.world.carla_memory if carla else 0.0,
         earlier=earlier_reasons(attempts),
         log_folder=folder / "logs",
     )

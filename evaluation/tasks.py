@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,13 @@ class RunPlan:
     def in_world(self, world: str) -> RunPlan:
         """The same plan, to be driven in another world."""
         return dataclasses.replace(self, tasks=tuple(dataclasses.replace(task, world=world) for task in self.tasks))
+
+    def without_towns(self, towns: Sequence[str]) -> RunPlan:
+        """The same plan without the routes on some towns."""
+        skipped = [SkippedRoute(t.route_id, t.town) for t in self.tasks if t.town in towns and not t.repetition]
+        kept = [task for task in self.tasks if task.town not in towns]
+        tasks = tuple(dataclasses.replace(task, index=index) for index, task in enumerate(kept))
+        return dataclasses.replace(self, tasks=tasks, skipped=(*self.skipped, *skipped))
 
 
 def plan_run(

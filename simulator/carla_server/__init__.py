@@ -1,1 +1,1 @@
-"""A CARLA server: the embedded town on host:port for the unmodified `carla` client (`python -m simulator.carla_server`)."""
+"""A CARLA server: the embedded town for the unmodified `carla` client. `python -m simulator.carla_server` starts it."""

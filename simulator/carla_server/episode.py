@@ -20,12 +20,14 @@ from simulator.carla_server.town_actors import TownActor, spawn_points, stop_sig
 from simulator.collisions import mass_of
 from simulator.roads.network import RoadNetwork
 from simulator.scenery.tags import Tag
+from simulator.scenery.town import TownScenery, load_scenery
 from simulator.signals import reset_lights, show_lights
 from simulator.state import MAX_ACTORS, MAX_GROUPS, MAX_LIGHTS, TICK_SECONDS, Behaviour, Role, empty_worlds
 
 FIRST_SLOT = 1  # slot 0 stays empty
 DEFAULT_WEATHER = (5.0, 0.0, 0.0, 10.0, -1.0, 45.0, 2.0, 0.75, 0.1, 0.0, 1.0, 0.03, 0.0331, 0.0)
 SPECTATOR_POSE: Transform = (0.0, 0.0, 50.0, -90.0, 0.0, 0.0)
+LAMP_INTENSITY, LAMP_COLOUR, STREET_GROUP = 10_000.0, (255, 224, 160), 1  # lumen, RGB, LightGroup.Street
 _FAR_BELOW = -1e6  # m, ground where there is no road at all
 
 _ROLES = {"hero": Role.HERO, "ego_vehicle": Role.HERO, "scenario": Role.SCENARIO}
@@ -61,6 +63,9 @@ class Episode:
         self.frame = Frame(protocol.world_state_type)
         self.weather = list(DEFAULT_WEATHER)
         self.worlds["weather"][0] = DEFAULT_WEATHER
+        self.scenery: TownScenery | None = None  # loaded when a client asks what the town is built of
+        self.objects: list[Any] | None = None
+        self._street_lights: list[Any] | None = None
         self.spawn_points = spawn_points(network.arrays)
         heights = network.arrays.point_z
         self._level = float(np.median(heights)) if len(heights) else 0.0
@@ -268,6 +273,17 @@ class Episode:
         self.worlds["group_frozen"][0, group] = 0
         show_lights(self.world, self.net)
         self.worlds["group_frozen"][0, group] = frozen
+
+    def street_lights(self) -> list[Any]:
+        """LightState of every street lamp; what is written into the lists is kept."""
+        if self._street_lights is None:
+            if self.scenery is None:
+                self.scenery = load_scenery(self.network)
+            self._street_lights = [
+                [number, [float(v) for v in place], LAMP_INTENSITY, STREET_GROUP, list(LAMP_COLOUR), False]
+                for number, place in enumerate(self.scenery.street_lamp)
+            ]
+        return self._street_lights
 
     # Time
 

@@ -52,7 +52,8 @@ def spawn(
     definition, described = _described(server, description)
     of = None if parent == 0 else server.episode.registry.get(parent)
     encoding.text(socket, "socket name")
-    kind = encoding.whole(attachment, "attachment type", 0, 2)
+    # without a parent clients send whatever their memory held
+    kind = 0 if of is None else encoding.whole(attachment, "attachment type", 0, 2)
     actor = server.episode.spawn(definition, described, encoding.transform(pose), of, kind)
     server.added(actor)
     return actor

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from simulator.carla_server import encoding, rpc_actors, rpc_lights, rpc_vehicles, rpc_walkers
+from simulator.carla_server import encoding, rpc_actors, rpc_lights, rpc_physics, rpc_vehicles, rpc_walkers
 from simulator.carla_server.encoding import BadArgument, RpcError
 from simulator.carla_server.methods import Result, method
 from simulator.carla_server.protocol import Command
@@ -24,6 +24,8 @@ def _walker_state(server: CarlaServer, actor_id: Any, pose: Any, speed: Any) -> 
 #: Commands whose body is [actor id, value, ...].
 _APPLY: dict[int, Apply] = {
     Command.APPLY_VEHICLE_CONTROL: rpc_vehicles.apply_control_to_vehicle,
+    Command.APPLY_VEHICLE_ACKERMANN_CONTROL: rpc_physics.apply_ackermann_control_to_vehicle,
+    Command.APPLY_VEHICLE_PHYSICS_CONTROL: rpc_physics.apply_physics_control,
     Command.APPLY_WALKER_CONTROL: rpc_walkers.apply_control_to_walker,
     Command.APPLY_TRANSFORM: rpc_actors.set_actor_transform,
     Command.APPLY_WALKER_STATE: _walker_state,
@@ -45,7 +47,7 @@ _APPLY: dict[int, Apply] = {
 
 @method(Result.BARE)
 def apply_batch(server: CarlaServer, commands: Any, tick: Any) -> list[Any]:
-    answers = []
+    answers: list[Any] = []
     for command in encoding.items(commands, "commands"):
         try:
             answers.append([[1, _carry_out(server, command)]])

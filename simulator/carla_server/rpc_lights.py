@@ -83,8 +83,3 @@ def get_light_boxes(server: CarlaServer, actor_id: Any) -> list[Any]:
     light = server.episode.lights[_light(server, actor_id)]
     x, y, z, _, yaw, _ = server.episode.frame.pose(light.row)
     return [encoding.write_box((x, y, z + 5.0), (0.25, 0.25, 0.55), light.id, yaw)]
-
-
-@method(Result.VALUE, note="towns have no street lights that a client could switch")
-def query_lights_state(server: CarlaServer, endpoint: Any) -> list[Any]:
-    return []

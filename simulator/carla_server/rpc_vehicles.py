@@ -21,6 +21,7 @@ def apply_control_to_vehicle(server: CarlaServer, actor_id: Any, control: Any) -
     slot = server.episode.registry.with_body(actor_id, ActorKind.VEHICLE).slot
     throttle, steer, brake, hand_brake, reverse, manual, gear = encoding.fields(control, 7, "VehicleControl")
     w, b = server.episode.worlds, server.episode.bodies
+    server.ackermann.pop(actor_id, None)
     w["throttle"][0, slot] = encoding.number(throttle, "throttle")
     w["steer"][0, slot] = encoding.number(steer, "steer")
     w["brake"][0, slot] = encoding.number(brake, "brake")

@@ -22,11 +22,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
+from simulator.carla_server.ackermann import AckermannControl, control_for
 from simulator.carla_server.actors import Actor
 from simulator.carla_server.blueprint_library import ActorKind, blueprint_library
 from simulator.carla_server.encoding import write_token
 from simulator.carla_server.episode import Episode
-from simulator.carla_server.frames import MAP_CHANGED
+from simulator.carla_server.frames import MAP_CHANGED, STREET_LIGHTS_CHANGED
 from simulator.carla_server.log import LOG
 from simulator.carla_server.maps import OPENDRIVE_WORLD, Maps
 from simulator.carla_server.protocol import PROTOCOLS, WORLD_STREAM
@@ -71,6 +72,7 @@ class CarlaServer:
         self.settings = Settings()
         self.clock = Clock()
         self.traffic_managers: dict[int, str] = {}  # port -> host
+        self.ackermann: dict[int, AckermannControl] = {}  # actor id -> what it is to do
         self.stopping = False
         self._next_stream = WORLD_STREAM + 1
         self._next_tick = 0.0
@@ -153,13 +155,35 @@ class CarlaServer:
         if synchronous:
             self.streams.drain()
         seconds = self.settings.seconds
+        if self.ackermann:
+            self._steer_ackermann(seconds)
         self.episode.tick(seconds)
         self.clock.frame += 1
         self.clock.elapsed += seconds
         self._delta = seconds
         self.streams.publish(WORLD_STREAM, self.world_frame(), droppable=not synchronous)
+        if not self.streams.holding:
+            self._flags = 0
         self.sensors.publish()
         return self.clock.frame
+
+    def _steer_ackermann(self, seconds: float) -> None:
+        """Pedals and steering of the vehicles under Ackermann control."""
+        w = self.episode.worlds
+        for actor_id, wanted in list(self.ackermann.items()):
+            actor = self.episode.registry.actors.get(actor_id)
+            if actor is None:
+                del self.ackermann[actor_id]
+                continue
+            speed, half = float(w["speed"][0, actor.slot]), float(w["half_length"][0, actor.slot])
+            throttle, steer, brake, reverse = control_for(wanted, speed, half, seconds)
+            w["throttle"][0, actor.slot], w["steer"][0, actor.slot] = throttle, steer
+            w["brake"][0, actor.slot], w["reverse"][0, actor.slot] = brake, reverse
+            w["hand_brake"][0, actor.slot] = 0
+
+    def street_lights_changed(self) -> None:
+        """Tell every client with the next frame to ask for the street lights again."""
+        self._flags |= STREET_LIGHTS_CHANGED
 
     def world_frame(self) -> bytes:
         """The episode-state frame of the present."""
@@ -168,8 +192,6 @@ class CarlaServer:
         header["frame"], header["timestamp"] = self.clock.frame, self.clock.elapsed
         header["episode"], header["platform_time"] = self.episode.number, time.time()
         header["delta"], header["flags"] = self._delta, self._flags
-        if not self.streams.holding:
-            self._flags = 0
         return frame.bytes()
 
     def apply_settings(self, settings: Settings) -> None:
