@@ -149,7 +149,7 @@ class Shard:
             yield line
         self._log.flush()
 
-    def _records(self) -> Iterator[Ended]:
+    def _records(self) -> Iterator[ShardEvent]:
         checkpoint = self._read()
         if checkpoint is None:
             return

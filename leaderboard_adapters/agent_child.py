@@ -116,8 +116,10 @@ class Child:
     def _begin(self, fields, arrays):
         """A fresh agent for a route, in the evaluator's order."""
         import carla
-        from agents.navigation.local_planner import RoadOption
         from srunner.scenariomanager.carla_data_provider import CarlaDataProvider
+
+        # CARLA's package, which has the name of one of ours
+        RoadOption = importlib.import_module("agents.navigation.local_planner").RoadOption
 
         file = fields["file"]
         if self._module is None:

@@ -105,11 +105,12 @@ def sensor_arrays(input_data):
     """A tick's sensor data as (arrays, values): arrays by sensor id, and what is none, each with its frame."""
     arrays, values = {}, {}
     for name, (frame, data) in input_data.items():
+        told = None
         if isinstance(data, np.ndarray):
             arrays["sensor:" + name] = data
-            values[name] = [int(frame), None]
         else:  # speed and map come as dicts
-            values[name] = [int(frame), {key: v if isinstance(v, str) else float(v) for key, v in dict(data).items()}]
+            told = {key: v if isinstance(v, str) else float(v) for key, v in dict(data).items()}
+        values[name] = [int(frame), told]
     return arrays, values
 
 

@@ -46,7 +46,7 @@ def test_yaml_files_keep_to_their_schema(schema: str, file: str):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("ROUTEGYM_TEST_INSTALL" not in os.environ, reason="minutes, and a package index; asked for by name")
+@pytest.mark.skipif("ROUTEGYM_TEST_INSTALL" not in os.environ, reason="minutes, and a package index; see docs")
 def test_the_install_steps_make_an_environment_that_drives(tmp_path: Path):
     environment = {
         **{name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")},
