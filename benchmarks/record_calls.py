@@ -2,8 +2,8 @@
 
     --carla-start 'python -m benchmarks.record_calls --listen {port} --out calls.json -- SERVER'
 
-SERVER is the command of a server, with `{port}` where its port belongs; it gets the port after next of the one that the
-client uses, streams go to it directly. The list has one entry for each kind of call: a method (or a command of
+SERVER is the command of a server, with `{behind}` where its port belongs: the port after next of the one that the
+client uses; streams go to it directly. The list has one entry for each kind of call: a method (or a command of
 `apply_batch`) with arguments of certain kinds. Each entry has an example, in which numbers of actors are replaced by
 what they stood for, so that it can be sent to another server (`tests/test_official_calls.py`).
 """
@@ -189,14 +189,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.record_calls", description="Record RPC calls.")
     parser.add_argument("--listen", type=int, required=True, help="port for clients")
     parser.add_argument("--out", type=Path, required=True, help="file to write")
-    parser.add_argument("server", nargs="+", help="command of the server, with {port} in it")
+    parser.add_argument("server", nargs="+", help="command of the server, with {behind} in it")
     options = parser.parse_args(arguments)
     port = options.listen + 2
     recorder = Recorder()
     if options.out.exists():
         for entry in json.loads(options.out.read_text()):
             recorder.calls[entry["method"], entry["kinds"]] = entry
-    command = [word.replace("{port}", str(port)) for word in options.server]
+    command = [word.replace("{behind}", str(port)) for word in options.server]
     server = subprocess.Popen(command)
     threading.Thread(target=Tap(options.listen, port, recorder).run, daemon=True).start()
     try:

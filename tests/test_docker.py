@@ -55,6 +55,7 @@ def test_the_install_steps_make_an_environment_that_drives(tmp_path: Path):
     }
     done = run(ROOT / "docker" / "install.sh", tmp_path / "venv", env=environment)
     assert done.returncode == 0, done.stderr
-    command = ("run_eval.py", "--routes", "smoke", "--route-ids", "101", "--fail-under", "50", "--out", tmp_path / "run")
+    route = ("--routes", "smoke", "--route-ids", "101")
+    command = ("run_eval.py", *route, "--fail-under", "50", "--out", tmp_path / "run")
     done = run(tmp_path / "venv" / "bin" / "python", *command, env=environment)
     assert done.returncode == 0, done.stderr
