@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from agents.base import Agent
-from agents.path_control import bend_speed, pedals, pursuit_distance, steer_to
+from agents.path_control import bend_speed, pursuit_distance, steer_to
 from envs.world import WorldBatch
 from simulator.drivers import idm, obstacle_in_corridor
+from simulator.dynamics import pedals
 from simulator.junctions import junction_gap
 from simulator.kernel import kernel
 from simulator.state import EGO

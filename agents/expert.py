@@ -41,9 +41,10 @@ from agents.expert_speed import (
     smooth,
     wanted_acceleration,
 )
-from agents.path_control import pedals, steer_on_line
+from agents.path_control import steer_on_line
 from envs.world import WorldBatch
 from simulator.array_bundle import ArrayBundle
+from simulator.dynamics import pedals
 from simulator.kernel import kernel
 from simulator.state import EGO, TICK_SECONDS
 

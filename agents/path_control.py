@@ -4,31 +4,13 @@ from __future__ import annotations
 
 import math
 
-from simulator.dynamics import REAR_AXLE, STEERING_GAIN, WHEELBASE, brake_acceleration, throttle_acceleration
+from simulator.dynamics import REAR_AXLE, STEERING_GAIN, WHEELBASE
 from simulator.kernel import kernel
 from simulator.state import EGO
 from simulator.tracking import path_point
 
 MAX_BEND_ACCELERATION = 2.5  # m/s2 sideways that an agent accepts in a bend
 FULL_BRAKE_SHARE = 1.0
-
-
-@kernel
-def pedals(speed, acceleration):  # type: ignore[no-untyped-def]
-    """Throttle and brake that give `acceleration` (m/s2) at `speed` (m/s): the dynamics, inverted."""
-    coast = throttle_acceleration(speed, 0.0)
-    if acceleration >= coast:
-        low = 0.0
-        high = 1.0
-        for _ in range(12):
-            middle = 0.5 * (low + high)
-            if throttle_acceleration(speed, middle) < acceleration:
-                low = middle
-            else:
-                high = middle
-        return high, 0.0
-    full = brake_acceleration(max(speed, 0.5), 1.0)
-    return 0.0, min(max(acceleration / full, 0.02), 1.0)
 
 
 @kernel

@@ -27,9 +27,10 @@ def drive(client: Any, manager_port: int, vehicles: int, ticks: int, seed: int =
     """Drive, and watch.
 
     Returns:
-        vehicles, ticks, seconds, contacts (pairs), red (lines that were crossed on red), lane_error_mean and lane_error_p99
-        (m from the lane's centre, outside junctions), off_lane (share of looks at which it was over 1 m), moving
-        (share of vehicles that have driven at least 100 m), stuck (vehicles that stood for 90 s at the end).
+        vehicles, ticks, seconds, contacts (pairs), crossed (stop lines of lights), red (those crossed on red),
+        lane_error_mean and lane_error_p99 (m from the lane's centre, outside junctions), off_lane (share of looks at
+        which it was over 1 m), moving (share of vehicles that have driven at least 100 m), stuck (vehicles that have
+        stood for 90 s at the end).
     """
     import carla
 

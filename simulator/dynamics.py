@@ -105,6 +105,24 @@ def brake_acceleration(speed, brake):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def pedals(speed, acceleration):  # type: ignore[no-untyped-def]
+    """Throttle and brake that give `acceleration` (m/s2) at `speed` (m/s): the dynamics, inverted."""
+    coast = throttle_acceleration(speed, 0.0)
+    if acceleration >= coast:
+        low = 0.0
+        high = 1.0
+        for _ in range(12):
+            middle = 0.5 * (low + high)
+            if throttle_acceleration(speed, middle) < acceleration:
+                low = middle
+            else:
+                high = middle
+        return high, 0.0
+    full = brake_acceleration(max(speed, 0.5), 1.0)
+    return 0.0, min(max(acceleration / full, 0.02), 1.0)
+
+
+@kernel
 def drive_controlled(w, i):  # type: ignore[no-untyped-def]
     """One tick of a vehicle under VehicleControl: pedals, steering lag, bicycle."""
     drive_for(w, i, TICK_SECONDS)

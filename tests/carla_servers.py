@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgpack
+
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 300  # the very first start compiles the kernels
 
@@ -105,3 +107,37 @@ def run_client(server: Server, code: str, timeout: float = 120.0) -> str:
     )  # fmt: skip
     assert done.returncode == 0, f"the client ended with {done.returncode}:\n{done.stderr[-2000:]}"
     return done.stdout
+
+
+class RawClient:
+    """A client that says what it likes: msgpack-rpc without CARLA's library."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20.0)
+        self._unpacker = msgpack.Unpacker(raw=False)
+        self._number = 0
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        """The result slot of the answer.
+
+        Raises:
+            LookupError: the error slot, where it is filled.
+        """
+        self._number += 1
+        self.send(msgpack.packb([0, self._number, name, [[False], *arguments]]))
+        while True:
+            for answer in self._unpacker:
+                if answer[1] == self._number:
+                    if answer[2] is not None:
+                        raise LookupError(answer[2])
+                    return answer[3]
+            data = self.socket.recv(1 << 20)
+            if not data:
+                raise ConnectionResetError("the server has closed the connection")
+            self._unpacker.feed(data)
+
+    def close(self) -> None:
+        self.socket.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,3 +16,12 @@ def official_data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("ROUTEGYM_DATA does not name a folder with the official data")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def carla_server() -> Iterator:
+    """Our CARLA server on MiniTown, one for all tests: CARLA's client does not bear that a server ends before it."""
+    from tests.carla_servers import running
+
+    with running() as server:
+        yield server

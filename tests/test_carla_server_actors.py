@@ -6,30 +6,29 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.carla_servers import running, synchronous
+from tests.carla_servers import synchronous
 
 carla = pytest.importorskip("carla")
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator:
-    with running() as server:
-        client = server.client()
-        world = client.get_world()
-        synchronous(world)
-        yield world, client
+def shared(carla_server) -> Iterator:
+    client = carla_server.client()
+    world = client.load_world("MiniTown")
+    synchronous(world)
+    yield world, client
+    world.apply_settings(carla.WorldSettings(synchronous_mode=False))
 
 
 @pytest.fixture
 def world(shared) -> Iterator:
     """The world, as empty as it was."""
-    world, _ = shared
+    world, client = shared
     yield world
-    kinds = ("vehicle.", "walker.", "sensor.", "static.", "controller.")
-    for actor in world.get_actors():
-        if actor.type_id.startswith(kinds):
-            actor.destroy()
     world.tick()
+    kinds = ("vehicle.", "walker.", "sensor.", "static.", "controller.")
+    doomed = [carla.command.DestroyActor(a.id) for a in world.get_actors() if a.type_id.startswith(kinds)]
+    client.apply_batch_sync(doomed, True)
 
 
 def spawn(world, blueprint: str = "vehicle.lincoln.mkz_2020", point: int = 0, **place: float):
@@ -302,10 +301,10 @@ def test_every_vehicle_feels_its_contacts(world):
 def test_the_world_is_full_at_some_point_and_says_so(world):
     blueprint = world.get_blueprint_library().find("vehicle.micro.microlino")
     points = world.get_map().get_spawn_points()
+    while world.try_spawn_actor(blueprint, points.pop(0)) is not None:
+        pass
     with pytest.raises(RuntimeError, match="the world is full"):
-        for point in points:
-            world.spawn_actor(blueprint, point)
-    world.tick()
+        world.spawn_actor(blueprint, points.pop(0))
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulator.carla_server import encoding
-from simulator.dynamics import (
-    REFERENCE_HALF_LENGTH,
-    STEERING_GAIN,
-    WHEELBASE,
-    brake_acceleration,
-    throttle_acceleration,
-)
-from simulator.kernel import kernel
+from simulator.dynamics import REFERENCE_HALF_LENGTH, STEERING_GAIN, WHEELBASE, pedals
 
 DEFAULT_GAINS = (0.15, 0.0, 0.25, 0.01, 0.0, 0.01)  # CARLA's: speed kp, ki, kd, acceleration kp, ki, kd
 _RESPONSE = 0.5  # s in which a difference in speed is made good, where no limit is given
@@ -44,22 +37,6 @@ def read_ackermann(value: Any) -> AckermannControl:
     names = ("steer", "steer_speed", "speed", "acceleration", "jerk")
     found = [encoding.number(v, n) for v, n in zip(encoding.fields(value, 5, "VehicleAckermannControl"), names)]
     return AckermannControl(*found)
-
-
-@kernel
-def pedals_for(speed, acceleration):  # type: ignore[no-untyped-def]
-    """Throttle and brake that give `acceleration` (m/s2) at `speed` (m/s, >= 0)."""
-    if acceleration >= throttle_acceleration(speed, 0.0):
-        low = 0.0
-        high = 1.0
-        for _ in range(12):
-            middle = 0.5 * (low + high)
-            if throttle_acceleration(speed, middle) < acceleration:
-                low = middle
-            else:
-                high = middle
-        return high, 0.0
-    return 0.0, min(max(acceleration / brake_acceleration(max(speed, 0.5), 1.0), 0.02), 1.0)
 
 
 def control_for(
@@ -90,5 +67,5 @@ def control_for(
     wanted.pull = pull
     if target == 0.0 and abs(speed) < 0.2:
         return 0.0, min(max(steer, -1.0), 1.0), 1.0, backwards
-    throttle, brake = pedals_for(max(along, 0.0), pull)
+    throttle, brake = pedals(max(along, 0.0), pull)
     return throttle, min(max(steer, -1.0), 1.0), brake, backwards

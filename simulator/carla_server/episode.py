@@ -27,7 +27,7 @@ from simulator.state import MAX_ACTORS, MAX_GROUPS, MAX_LIGHTS, TICK_SECONDS, Be
 FIRST_SLOT = 1  # slot 0 stays empty
 DEFAULT_WEATHER = (5.0, 0.0, 0.0, 10.0, -1.0, 45.0, 2.0, 0.75, 0.1, 0.0, 1.0, 0.03, 0.0331, 0.0)
 SPECTATOR_POSE: Transform = (0.0, 0.0, 50.0, -90.0, 0.0, 0.0)
-LAMP_INTENSITY, LAMP_COLOUR, STREET_GROUP = 10_000.0, (255, 224, 160), 1  # lumen, RGB, LightGroup.Street
+LAMP_INTENSITY, LAMP_COLOUR, STREET_GROUP = 10_000.0, (255, 224, 160), 2  # lumen, RGB, LightGroup.Street
 _FAR_BELOW = -1e6  # m, ground where there is no road at all
 
 _ROLES = {"hero": Role.HERO, "ego_vehicle": Role.HERO, "scenario": Role.SCENARIO}
