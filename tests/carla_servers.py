@@ -58,10 +58,11 @@ def free_port() -> int:
             return port
 
 
-def start(*options: str, port: int | None = None) -> Server:
-    """Start a server and wait until clients can connect."""
+def start(*options: str, port: int | None = None, witness: Path | None = None) -> Server:
+    """Start a server and wait until clients can connect. `witness`: file that gets the world's record every tick."""
     port = free_port() if port is None else port
-    command = [sys.executable, "-m", "simulator.carla_server", "--port", str(port), "--quiet", *options]
+    module = ["simulator.carla_server"] if witness is None else ["tests.carla_server_child", str(witness)]
+    command = [sys.executable, "-m", *module, "--port", str(port), "--quiet", *options]
     process = subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True
     )
@@ -74,9 +75,9 @@ def start(*options: str, port: int | None = None) -> Server:
 
 
 @contextmanager
-def running(*options: str) -> Iterator[Server]:
+def running(*options: str, witness: Path | None = None) -> Iterator[Server]:
     """A server for the length of a `with` block."""
-    server = start(*options)
+    server = start(*options, witness=witness)
     try:
         yield server
     finally:

@@ -1,23 +1,30 @@
-"""The blueprints that a client can spawn.
+"""CARLA's blueprint library: what a client may spawn, with every attribute, as 0.9.15 and 0.9.16 list it.
 
 `blueprint_library(protocol)` returns a `BlueprintLibrary`: what the rest of the server asks for is
 
 - `library.find(type_id)`: the `Definition` of an id, or None: its kind, its half sizes, its look;
 - `library.wire()`: the list of `ActorDefinition` that `get_actor_definitions` answers.
 
-A definition's `look` is an index into `simulator.blueprints.BLUEPRINTS`: what kernels and cameras take the actor for.
-Half sizes need not be those of the look.
+Ids, attributes, types and defaults are those of CARLA's blueprint library, its catalogues of vehicles, pedestrians and
+props, and its sensors reference; sizes are those of `simulator.blueprints`, sensors those of
+`simulator.sensors.catalogue`. The catalogues do not tell colours (here those that cameras paint), genders (here odd
+numbers are women) and sizes of props (here by volume). A definition's `look` is an index into `BLUEPRINTS`: what
+kernels and cameras take the actor for.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
-from simulator.blueprints import BLUEPRINTS, Blueprint, Kind
+from simulator.blueprints import BLUEPRINTS, Blueprint, Kind, blueprint_index
 from simulator.carla_server.protocol import AttributeType, Protocol
 from simulator.scenery.tags import Tag
+from simulator.sensors.catalogue import SENSOR_TYPES
+from simulator.sensors.catalogue import Attribute as SensorAttribute
+from simulator.sensors.scene_actors import BODY_COLOURS
 
 
 class ActorKind(IntEnum):
@@ -59,6 +66,7 @@ class Definition:
 
     @property
     def tags(self) -> str:
+        """The parts of the id, which clients filter by."""
         return self.id.replace(".", ",")
 
 
@@ -71,9 +79,11 @@ class BlueprintLibrary:
         self._by_id = {d.id: d for d in definitions}
 
     def find(self, type_id: str) -> Definition | None:
+        """The definition of an id."""
         return self._by_id.get(type_id)
 
     def wire(self) -> list[Any]:
+        """The answer to `get_actor_definitions`."""
         first = self.protocol.first_attribute_type
         return [
             [
@@ -89,58 +99,128 @@ class BlueprintLibrary:
         ]
 
 
-_B, _I, _F, _S, _C = AttributeType
-_ROLE = Attribute("role_name", _S, "default")
-_SENSORS: dict[str, dict[str, str]] = {
-    "sensor.other.collision": {},
-    "sensor.other.lane_invasion": {},
-    "sensor.other.gnss": {"sensor_tick": "0.0", "noise_seed": "0"},
-    "sensor.other.imu": {"sensor_tick": "0.0", "noise_seed": "0"},
-    "sensor.camera.rgb": {"image_size_x": "800", "image_size_y": "600", "fov": "90.0", "sensor_tick": "0.0"},
-}
+_BOOL, _INT, _FLOAT, _STRING, _COLOR = AttributeType
+_CHILDREN = frozenset((*range(9, 15), 48, 49))
+_SPEEDS, _CHILDREN_SPEEDS = ("0.0", "1.4", "2.8"), ("0.0", "1.1", "2.2")  # m/s: stand, walk, run
+_SECOND_GENERATION = 15  # walker.pedestrian.0015 and on
+_COLORS = tuple(",".join(str(int(c)) for c in colour) for colour in BODY_COLOURS)
+_SIZES = ((0.05, "tiny"), (0.3, "small"), (2.0, "medium"))  # m3 of its box up to which a prop has that size
+_TAGS = {"truck": Tag.TRUCK, "bus": Tag.BUS, "motorcycle": Tag.MOTORCYCLE, "bicycle": Tag.BICYCLE}
 
 
 def blueprint_library(protocol: Protocol) -> BlueprintLibrary:
     """The library that a server of this protocol offers."""
-    definitions: list[Definition] = []
-    for index, blueprint in enumerate(BLUEPRINTS):
-        definitions.append(_with_body(len(definitions) + 1, index, blueprint))
-    for type_id, values in _SENSORS.items():
-        attributes = tuple(
-            Attribute(k, _I if k.startswith(("image", "noise_seed")) else _F, v) for k, v in values.items()
-        )
-        definitions.append(Definition(len(definitions) + 1, type_id, ActorKind.SENSOR, (*attributes, _ROLE)))
-    definitions.append(Definition(len(definitions) + 1, "controller.ai.walker", ActorKind.CONTROLLER, (_ROLE,)))
+    definitions = [
+        Definition(uid, type_id, kind, tuple(attributes), look, half_size, int(tag))
+        for uid, (type_id, kind, attributes, look, half_size, tag) in enumerate(_entries(), start=1)
+    ]
     return BlueprintLibrary(definitions, protocol)
 
 
-_TAG_OF = {"truck": Tag.TRUCK, "bus": Tag.BUS, "motorcycle": Tag.MOTORCYCLE, "bicycle": Tag.BICYCLE}
+_Entry = tuple[str, ActorKind, list[Attribute], int, tuple[float, float, float], int]
 
 
-def _with_body(uid: int, look: int, b: Blueprint) -> Definition:
-    size = (b.half_length, b.half_width, b.half_height)
-    if b.kind in (Kind.VEHICLE, Kind.BICYCLE):
-        fixed = {
-            "base_type": (_S, b.base_type),
-            "special_type": (_S, b.special_type),
-            "number_of_wheels": (_I, "4" if b.kind == Kind.VEHICLE else "2"),
-            "generation": (_I, str(b.generation)),
-            "has_lights": (_B, str(b.has_lights).lower()),
-            "has_dynamic_doors": (_B, str(b.has_dynamic_doors).lower()),
-        }
-        attributes = (
-            *(Attribute(k, kind, v, modifiable=False) for k, (kind, v) in fixed.items()),
-            Attribute("color", _C, "17,37,103", ("17,37,103", "180,44,44")),
-            Attribute("role_name", _S, "autopilot", ("autopilot", "scenario", "ego_vehicle")),
-            Attribute("sticky_control", _B, "true"),
-        )
-        tag = int(_TAG_OF.get(b.base_type, Tag.CAR))
-        return Definition(uid, b.id, ActorKind.VEHICLE, attributes, look, size, tag)
-    if b.kind == Kind.WALKER:
-        attributes = (
-            Attribute("speed", _F, "1.4", ("0.0", "1.4", "2.8")),
-            Attribute("is_invincible", _B, "true"),
-            Attribute("role_name", _S, "pedestrian"),
-        )
-        return Definition(uid, b.id, ActorKind.WALKER, attributes, look, size, int(Tag.PEDESTRIAN))
-    return Definition(uid, b.id, ActorKind.PROP, (Attribute("role_name", _S, "prop"),), look, size, int(Tag.STATIC))
+def _entries() -> Iterator[_Entry]:
+    for look, b in enumerate(BLUEPRINTS):
+        size = (b.half_length, b.half_width, b.half_height)
+        if b.kind in (Kind.VEHICLE, Kind.BICYCLE):
+            yield b.id, ActorKind.VEHICLE, _vehicle(b), look, size, _TAGS.get(b.base_type, Tag.CAR)
+        elif b.kind == Kind.WALKER:
+            yield b.id, ActorKind.WALKER, _walker(b), look, size, Tag.PEDESTRIAN
+        else:
+            yield b.id, ActorKind.PROP, _prop(b), look, size, Tag.DYNAMIC
+    for kind in SENSOR_TYPES.values():
+        if not kind.pseudo:
+            yield kind.id, ActorKind.SENSOR, [_sensor(a) for a in kind.attributes.values()], -1, (0.0, 0.0, 0.0), 0
+    yield "controller.ai.walker", ActorKind.CONTROLLER, [_role("default")], -1, (0.0, 0.0, 0.0), 0
+
+
+def _fixed(name: str, kind: AttributeType, value: object) -> Attribute:
+    return Attribute(name, kind, _text(value), modifiable=False)
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _role(*recommended: str) -> Attribute:
+    return Attribute("role_name", _STRING, recommended[0], recommended)
+
+
+def _vehicle(b: Blueprint) -> list[Attribute]:
+    two_wheels = b.kind == Kind.BICYCLE
+    attributes = [
+        _fixed("object_type", _STRING, ""),
+        _fixed("base_type", _STRING, b.base_type),
+        _fixed("special_type", _STRING, b.special_type),
+        _fixed("number_of_wheels", _INT, 2 if two_wheels else 4),
+        _fixed("generation", _INT, b.generation),
+        _fixed("has_lights", _BOOL, b.has_lights),
+        _fixed("has_dynamic_doors", _BOOL, b.has_dynamic_doors),
+        Attribute("color", _COLOR, _COLORS[0], _COLORS),
+        _role("autopilot", "scenario", "ego_vehicle"),
+        Attribute("sticky_control", _BOOL, "true"),
+        Attribute("terramechanics", _BOOL, "false"),
+    ]
+    return [*attributes, Attribute("driver_id", _INT, "0", ("0", "1"))] if two_wheels else attributes
+
+
+def _walker(b: Blueprint) -> list[Attribute]:
+    number = int(b.id.rpartition(".")[2])
+    child = number in _CHILDREN
+    return [
+        _fixed("gender", _STRING, "female" if number % 2 else "male"),
+        _fixed("age", _STRING, "child" if child else "adult"),
+        _fixed("generation", _INT, 2 if number >= _SECOND_GENERATION else 1),
+        Attribute("speed", _FLOAT, "0.0", _CHILDREN_SPEEDS if child else _SPEEDS),
+        Attribute("is_invincible", _BOOL, "true"),
+        _fixed("can_use_wheelchair", _BOOL, False),
+        Attribute("use_wheelchair", _BOOL, "false"),
+        _role("pedestrian"),
+    ]
+
+
+def _prop(b: Blueprint) -> list[Attribute]:
+    volume = 8.0 * b.half_length * b.half_width * b.half_height
+    size = next((name for limit, name in _SIZES if volume <= limit), "big")
+    attributes = [_fixed("size", _STRING, size), _role("prop")]
+    if b.id == "static.prop.mesh":
+        attributes += [
+            Attribute("mesh_path", _STRING, ""),
+            Attribute("mass", _FLOAT, "0.0"),
+            Attribute("scale", _FLOAT, "1.0"),
+        ]
+    return attributes
+
+
+def _sensor(a: SensorAttribute) -> Attribute:
+    if a.name == "role_name":
+        return _role("default")
+    kinds = {bool: _BOOL, int: _INT, float: _FLOAT, str: _STRING}
+    return Attribute(a.name, kinds[type(a.default)], _text(a.default), a.choices, restricted=bool(a.choices))
+
+
+#: Parts of the paths of the meshes that Bench2Drive parks, and the vehicle that looks like them.
+_MESHES = {
+    "charger": "vehicle.dodge.charger_2020",
+    "mercedes": "vehicle.mercedes.coupe_2020",
+    "mini": "vehicle.mini.cooper_s_2021",
+    "nissan": "vehicle.nissan.patrol_2021",
+    "tesla": "vehicle.tesla.model3",
+    "volkswagen": "vehicle.volkswagen.t2_2021",
+    "vehicle": "vehicle.lincoln.mkz_2020",
+}
+
+
+def as_described(definition: Definition, values: Mapping[str, str]) -> Definition:
+    """The definition of an actor with these attributes: `static.prop.mesh` looks like the vehicle that its `mesh_path`
+    names, as Bench2Drive's parked cars do."""
+    if definition.id != "static.prop.mesh":
+        return definition
+    path = values.get("mesh_path", "").lower()
+    for part, looks in _MESHES.items():
+        if part in path:
+            look = blueprint_index(looks)
+            b = BLUEPRINTS[look]
+            return replace(definition, look=look, half_size=(b.half_length, b.half_width, b.half_height))
+    return definition

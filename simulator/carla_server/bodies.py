@@ -37,6 +37,9 @@ _PER_ACTOR: tuple[tuple[str, type], ...] = (
     ("walk_z", np.float64),
     ("walk_speed", np.float64),  # m/s
     ("jump", np.int64),
+    ("led", np.int64),  # 1: a controller has placed it for this tick, walking at walk_speed (WalkerState)
+    ("mortal", np.int64),  # 1: not `is_invincible`
+    ("dead", np.int64),  # 1: it has been run over, and walks no more
     # VehicleControl beyond the world's record
     ("manual", np.int64),
     ("gear", np.int64),

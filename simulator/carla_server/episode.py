@@ -9,6 +9,7 @@ import numpy as np
 
 from simulator.actors import place_actor, remove_actor
 from simulator.array_bundle import bundle
+from simulator.blueprints import Kind
 from simulator.carla_server.actors import Actor, Registry
 from simulator.carla_server.blueprint_library import ActorKind, Definition
 from simulator.carla_server.bodies import BODIES, DEFAULT_LIMIT
@@ -157,6 +158,8 @@ class Episode:
         slot = int(free[0]) + FIRST_SLOT
         role = _ROLES.get(actor.attributes.get("role_name", ""), Role.BACKGROUND)
         place_actor(self.world, slot, definition.look, int(role), x, y, z, math.radians(yaw))
+        if definition.kind == ActorKind.PROP:
+            w["kind"][0, slot] = int(Kind.PROP)  # also what looks like a vehicle
         for name, value in zip(("half_length", "half_width", "half_height"), half, strict=True):
             w[name][0, slot] = value
         w["pitch"][0, slot] = math.radians(pitch)
@@ -170,6 +173,7 @@ class Episode:
         b["centre"][0, slot] = centre
         b["light"][0, slot] = -1
         b["limit"][0, slot] = DEFAULT_LIMIT
+        b["mortal"][0, slot] = definition.kind == ActorKind.WALKER and actor.attributes.get("is_invincible") == "false"
         if definition.kind == ActorKind.PROP or carried:
             b["roll"][0, slot] = math.radians(roll)
         if carried:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.carla_server import encoding
 from simulator.carla_server.actors import Actor
-from simulator.carla_server.blueprint_library import ActorKind, Definition
+from simulator.carla_server.blueprint_library import ActorKind, Definition, as_described
 from simulator.carla_server.encoding import RpcError
 from simulator.carla_server.methods import Result, Support, method
 
@@ -50,6 +50,7 @@ def spawn(
 ) -> Actor:
     """Spawn an actor as a client describes it."""
     definition, described = _described(server, description)
+    server.sensors.check(definition, described)
     of = None if parent == 0 else server.episode.registry.get(parent)
     encoding.text(socket, "socket name")
     # without a parent clients send whatever their memory held
@@ -72,7 +73,8 @@ def _described(server: CarlaServer, description: Any) -> tuple[Definition, list[
     for row in rows:
         name, kind, value = encoding.fields(row, 3, "ActorAttributeValue")
         checked.append([encoding.text(name, "attribute"), encoding.whole(kind), encoding.text(value, "attribute")])
-    return definition, [encoding.whole(uid, "blueprint uid"), definition.id, checked]
+    described = [encoding.whole(uid, "blueprint uid"), definition.id, checked]
+    return as_described(definition, {name: value for name, _, value in checked}), described
 
 
 @method(Result.VALUE)
@@ -204,8 +206,3 @@ def set_actor_collisions(server: CarlaServer, actor_id: Any, on: Any) -> None:
 @method(Result.VOID)
 def set_actor_enable_gravity(server: CarlaServer, actor_id: Any, on: Any) -> None:
     _switch(server, actor_id, "gravity", on)
-
-
-@method(Result.VOID, Support.ACCEPTS, "a note for replays in CARLA")
-def set_actor_dead(server: CarlaServer, actor_id: Any) -> None:
-    server.episode.registry.get(actor_id)

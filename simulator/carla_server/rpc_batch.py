@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 Apply = Callable[..., Any]  # (server, actor id, value)
 
 
-def _walker_state(server: CarlaServer, actor_id: Any, pose: Any, speed: Any) -> None:
-    rpc_actors.set_actor_transform(server, actor_id, pose)
-    rpc_walkers.apply_control_to_walker(server, actor_id, [[0.0, 0.0, 0.0], speed, False])
-
-
 #: Commands whose body is [actor id, value, ...].
 _APPLY: dict[int, Apply] = {
     Command.APPLY_VEHICLE_CONTROL: rpc_vehicles.apply_control_to_vehicle,
@@ -28,7 +23,7 @@ _APPLY: dict[int, Apply] = {
     Command.APPLY_VEHICLE_PHYSICS_CONTROL: rpc_physics.apply_physics_control,
     Command.APPLY_WALKER_CONTROL: rpc_walkers.apply_control_to_walker,
     Command.APPLY_TRANSFORM: rpc_actors.set_actor_transform,
-    Command.APPLY_WALKER_STATE: _walker_state,
+    Command.APPLY_WALKER_STATE: rpc_walkers.apply_walker_state,
     Command.APPLY_TARGET_VELOCITY: rpc_actors.set_actor_target_velocity,
     Command.APPLY_TARGET_ANGULAR_VELOCITY: rpc_actors.set_actor_target_angular_velocity,
     Command.APPLY_IMPULSE: rpc_actors.add_actor_impulse,

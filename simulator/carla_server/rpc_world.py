@@ -30,11 +30,6 @@ def is_weather_enabled(server: CarlaServer) -> bool:
     return True
 
 
-@method(Result.VALUE, note="no files: clients have the town from get_map_data")
-def get_required_files(server: CarlaServer, folder: Any) -> list[str]:
-    return []
-
-
 @method(Result.VOID, Support.ACCEPTS, "there is no window to draw in")
 def draw_debug_shape(server: CarlaServer, shape: Any) -> None:
     encoding.fields(shape, 4, "DebugShape")

@@ -30,8 +30,10 @@ from simulator.carla_server.episode import Episode
 from simulator.carla_server.frames import MAP_CHANGED, STREET_LIGHTS_CHANGED
 from simulator.carla_server.log import LOG
 from simulator.carla_server.maps import OPENDRIVE_WORLD, Maps
+from simulator.carla_server.preparation import prepare_sensors, prepare_town
 from simulator.carla_server.protocol import PROTOCOLS, WORLD_STREAM
 from simulator.carla_server.rpc_server import RpcServer
+from simulator.carla_server.rpc_walkers import bury
 from simulator.carla_server.sensor_actors import SensorActors
 from simulator.carla_server.settings import Settings
 from simulator.carla_server.stream_server import StreamServer
@@ -77,6 +79,8 @@ class CarlaServer:
         self._next_stream = WORLD_STREAM + 1
         self._next_tick = 0.0
         network = self.maps.load(town)
+        prepare_sensors(network)
+        self.navigation = prepare_town(network)
         self.selector = selectors.DefaultSelector()
         self.streams = StreamServer(self.selector, host, port + 1, self.world_frame)
         try:
@@ -127,6 +131,7 @@ class CarlaServer:
 
     def close(self) -> None:
         """Close both ports and all connections."""
+        self.sensors.close()
         self.rpc.close()
         self.streams.close()
         self.selector.close()
@@ -165,6 +170,7 @@ class CarlaServer:
         if not self.streams.holding:
             self._flags = 0
         self.sensors.publish()
+        bury(self)
         return self.clock.frame
 
     def _steer_ackermann(self, seconds: float) -> None:
@@ -211,6 +217,7 @@ class CarlaServer:
         """
         began = time.monotonic()
         network = self.maps.load(town)
+        navigation = prepare_town(network)
         old = self.episode
         episode = Episode(
             network, self.protocol, map_name=self.maps.name(town), number=old.number + 1,
@@ -219,7 +226,8 @@ class CarlaServer:
         self.streams.hold_world()
         if reset_settings:
             self.settings = Settings(no_rendering=self.settings.no_rendering)
-        self.episode = episode
+        self.episode, self.navigation = episode, navigation
+        self.sensors.close()
         self.sensors = SensorActors(self)
         self.clock.frame += 1  # the state of the new episode is a new frame
         self._flags = MAP_CHANGED

@@ -30,6 +30,7 @@ GRAVITY = 9.81  # m/s2
 AIRBORNE = 0.05  # m above the ground from which wheels and feet have no grip
 BURIED = 2.0  # m below the ground from which an actor is under the town, and falls on
 SPIN_FADES = 0.25  # s
+LETHAL = 100.0  # N s, some 5 km/h of a walker
 LIGHT_REACH = 30.0  # m within which trigger volumes are looked at
 
 _VEHICLE = int(Kind.VEHICLE)
@@ -48,6 +49,10 @@ def tick_world(w, bodies, net, seconds, steps):  # type: ignore[no-untyped-def]
         move_bodies(w, bodies, seconds)
         collide_bodies(w, bodies)
         stand_bodies(w, bodies, net, seconds)
+    for i in range(w.num_slots):
+        if bodies.led[i] == 1:  # for one tick only: a controller that stops leaves a walker that stands
+            bodies.led[i] = 0
+            bodies.walk_speed[i] = 0.0
     run_lights(w, net, steps * seconds)
     watch_lights(w, bodies, net)
     w.tick += 1
@@ -60,6 +65,9 @@ def move_bodies(w, bodies, seconds):  # type: ignore[no-untyped-def]
     for i in range(w.num_slots):
         kind = w.kind[i]
         if kind == 0 or kind == _PROP:
+            continue
+        if bodies.led[i] == 1:
+            show_led(w, bodies, i, seconds)
             continue
         if bodies.physics[i] == 0:
             rest(w, bodies, i)
@@ -143,7 +151,7 @@ def walk(w, bodies, i, seconds):  # type: ignore[no-untyped-def]
     dx = bodies.walk_x[i]
     dy = bodies.walk_y[i]
     length = math.hypot(dx, dy)
-    speed = bodies.walk_speed[i] if length > 1e-6 else 0.0
+    speed = bodies.walk_speed[i] if length > 1e-6 and bodies.dead[i] == 0 else 0.0
     vx = 0.0
     vy = 0.0
     if speed != 0.0:
@@ -169,6 +177,24 @@ def walk(w, bodies, i, seconds):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def show_led(w, bodies, i, seconds):  # type: ignore[no-untyped-def]
+    """How a walker moves that its controller has just placed (WalkerState): at its speed, and no further.
+
+    Clients take physics from the walkers that they lead.
+    """
+    vx = bodies.walk_speed[i] * math.cos(w.yaw[i])
+    vy = bodies.walk_speed[i] * math.sin(w.yaw[i])
+    w.ax[i] = (vx - w.vx[i]) / seconds
+    w.ay[i] = (vy - w.vy[i]) / seconds
+    w.vx[i] = vx
+    w.vy[i] = vy
+    w.yaw_rate[i] = 0.0
+    w.speed[i] = abs(bodies.walk_speed[i])
+    w.travelled[i] += w.speed[i] * seconds
+    bodies.settled[i] = 0
+
+
+@kernel
 def collide_bodies(w, bodies):  # type: ignore[no-untyped-def]
     """Step 2: contacts of all pairs; what has no physics, or is carried, is not moved by them."""
     n = w.num_slots
@@ -189,6 +215,15 @@ def collide_bodies(w, bodies):  # type: ignore[no-untyped-def]
                 bodies.settled[i] = 0
                 bodies.settled[j] = 0
             note_pair(bodies, i, j, impulse, nx, ny)
+            wound(w, bodies, i, j, impulse)
+            wound(w, bodies, j, i, impulse)
+
+
+@kernel
+def wound(w, bodies, i, by, impulse):  # type: ignore[no-untyped-def]
+    """A walker that is not invincible dies when a vehicle hits it hard."""
+    if bodies.mortal[i] == 1 and impulse >= LETHAL and (w.kind[by] == _VEHICLE or w.kind[by] == _BICYCLE):
+        bodies.dead[i] = 1
 
 
 @kernel

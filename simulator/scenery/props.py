@@ -27,6 +27,8 @@ def build_prop(out: ModelBuilder, blueprint: Blueprint) -> None:
         "warningconstruction": _warning, "warningaccident": _warning, "trafficwarning": _arrow_board,
         "vendingmachine": _vending_machine, "advertisement": _advertisement, "container": _container,
         "busstop": _shelter, "busstoplb": _shelter, "foodcart": _food_cart, "haybalelb": _hay_bales,
+        "trafficcone02": _cone, "haybale": _hay_bales, "kiosk_01": _food_cart, "glasscontainer": _container,
+        "clothcontainer": _container,
     }.get(name, _debris if name.startswith("dirtdebris") else _crate)  # fmt: skip
     builder(_Prop(out, size, name))
 

@@ -54,6 +54,7 @@ class SensorType:
     attributes: Mapping[str, Attribute]
     event: bool = False  # measures only when something happens
     pseudo: bool = False  # the leaderboard's own, no CARLA blueprint
+    served: bool = False  # only the CARLA server streams it
 
     @property
     def camera(self) -> bool:
@@ -111,6 +112,16 @@ _POSTPROCESS = (
     Attribute("chromatic_aberration_offset", 0.0),
 )
 
+_EVENTS = (
+    Attribute("positive_threshold", 0.3, "", 0.0, 10.0),
+    Attribute("negative_threshold", 0.3, "", 0.0, 10.0),
+    Attribute("sigma_positive_threshold", 0.0, "", 0.0, 10.0),
+    Attribute("sigma_negative_threshold", 0.0, "", 0.0, 10.0),
+    Attribute("refractory_period_ns", 0, "ns", 0, 1_000_000_000),
+    Attribute("use_log", True),
+    Attribute("log_eps", 0.001, "", 1e-9, 1.0),
+)
+
 _RAYS = (
     Attribute("channels", 32, "lasers", 1, 1024),
     Attribute("range", 10.0, "m", 0.01, 2000.0),
@@ -161,9 +172,11 @@ _OBSTACLE = (
 _READING = Attribute("reading_frequency", 20.0, "Hz; the embedded town reads every tick", 0.01, 1000.0)
 
 
-def _type(name: str, *attributes: Attribute, event: bool = False, pseudo: bool = False) -> SensorType:
+def _type(
+    name: str, *attributes: Attribute, event: bool = False, pseudo: bool = False, served: bool = False
+) -> SensorType:
     common = () if pseudo else (_ROLE,)
-    return SensorType(f"sensor.{name}", {a.name: a for a in (*attributes, *common)}, event, pseudo)
+    return SensorType(f"sensor.{name}", {a.name: a for a in (*attributes, *common)}, event, pseudo, served)
 
 
 _TYPES = (
@@ -171,6 +184,9 @@ _TYPES = (
     _type("camera.depth", *_IMAGE, _TICK),
     _type("camera.semantic_segmentation", *_IMAGE, _TICK),
     _type("camera.instance_segmentation", *_IMAGE, _TICK),
+    _type("camera.normals", *_IMAGE, _TICK, served=True),
+    _type("camera.optical_flow", *_IMAGE, _TICK, served=True),
+    _type("camera.dvs", *_IMAGE, *_POSTPROCESS, *_EVENTS, _TICK, served=True),
     _type("lidar.ray_cast", *_RAYS, *_RETURN, _SEED, _TICK),
     _type("lidar.ray_cast_semantic", *_RAYS, _TICK),
     _type("other.radar", *_RADAR, _SEED, _TICK),

@@ -27,13 +27,15 @@ def measure_imu(w, slot, place, sensor, noise_seed, noise, out, pose, scratch): 
     """
     sensor_pose(w, slot, place, pose, scratch)
     vehicle = scratch[0]
-    rate = w.yaw_rate[slot]
-    arm_x = pose[0, 0] - w.x[slot]
-    arm_y = pose[0, 1] - w.y[slot]
-    ax = w.ax[slot] - rate * rate * arm_x
-    ay = w.ay[slot] - rate * rate * arm_y
-    climb = math.tan(w.pitch[slot])
-    az = (w.ax[slot] * math.cos(w.yaw[slot]) + w.ay[slot] * math.sin(w.yaw[slot])) * climb + GRAVITY
+    rate, ax, ay, az = 0.0, 0.0, 0.0, GRAVITY  # of a sensor that stands in the world, slot -1
+    if slot >= 0:
+        rate = w.yaw_rate[slot]
+        arm_x = pose[0, 0] - w.x[slot]
+        arm_y = pose[0, 1] - w.y[slot]
+        ax = w.ax[slot] - rate * rate * arm_x
+        ay = w.ay[slot] - rate * rate * arm_y
+        climb = math.tan(w.pitch[slot])
+        az = (w.ax[slot] * math.cos(w.yaw[slot]) + w.ay[slot] * math.sin(w.yaw[slot])) * climb + GRAVITY
     # the vehicle turns about the world's z; its own axes see that rate as (sin pitch, 0, cos pitch)
     turn_x = rate * vehicle[1, 2]
     turn_y = rate * vehicle[2, 2]

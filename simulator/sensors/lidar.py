@@ -106,7 +106,7 @@ class Scan:
     angle_after: float  # rad, phase of the head afterwards
 
 
-def scan_of(spec: SensorSpec, tick: int, ticks: int) -> Scan:
+def scan_of(spec: SensorSpec, tick: float, ticks: float) -> Scan:
     """The rays of a LiDAR at `tick`, `ticks` after its last measurement.
 
     Raises:
@@ -138,8 +138,8 @@ class LidarReader:
     def __init__(self, spec: SensorSpec, number: int, slot: int, place: np.ndarray, scene: Scene) -> None:
         """
         Args:
-            number: of the sensor in its rig. slot: the actor that carries it.
-            place: float64[6] x, y, z (m), roll, pitch, yaw (rad) on that actor.
+            number: of the sensor in its rig. slot: the actor that carries it, or -1.
+            place: float64[6] x, y, z (m), roll, pitch, yaw (rad) on that actor, or in the world; read anew each time.
             scene: with the actors of the world placed before each measurement.
         """
         self._spec, self._number, self._slot, self._place, self._scene = spec, number, slot, place, scene
@@ -161,9 +161,13 @@ class LidarReader:
         self._planar = np.zeros((0, channels))
         self._hit = np.zeros((0, channels), np.int64)
 
-    def measure(self, w: np.void, ticks: int) -> Lidar | SemanticLidar | None:
-        """The points of one measurement, `ticks` after the last; None where not one point is due."""
-        scan = scan_of(self._spec, int(w["tick"]), ticks)
+    def measure(self, w: np.void, ticks: float, now: float | None = None) -> Lidar | SemanticLidar | None:
+        """The points of one measurement, `ticks` after the last; None where not one point is due.
+
+        Args:
+            now: ticks of 0.05 s since the episode began, where the world's own ticks are longer or shorter.
+        """
+        scan = scan_of(self._spec, int(w["tick"]) if now is None else now, ticks)
         columns, channels = len(scan.azimuth), len(self._tangent)
         if columns == 0:
             return None

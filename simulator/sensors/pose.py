@@ -26,7 +26,11 @@ def set_axes(pose, roll, pitch, yaw):  # type: ignore[no-untyped-def]
 
 @kernel
 def vehicle_pose(w, slot, pose):  # type: ignore[no-untyped-def]
-    """Pose of an actor; its origin lies under its centre on the ground."""
+    """Pose of an actor; its origin lies under its centre on the ground. Slot -1 is the world's origin."""
+    if slot < 0:
+        pose[0, 0], pose[0, 1], pose[0, 2] = 0.0, 0.0, 0.0
+        set_axes(pose, 0.0, 0.0, 0.0)
+        return
     pose[0, 0], pose[0, 1], pose[0, 2] = w.x[slot], w.y[slot], w.z[slot]
     set_axes(pose, 0.0, w.pitch[slot], w.yaw[slot])
 
@@ -36,7 +40,8 @@ def sensor_pose(w, slot, place, pose, scratch):  # type: ignore[no-untyped-def]
     """Pose of a sensor.
 
     Args:
-        place: float64[6] x, y, z (m), roll, pitch, yaw (rad) on the vehicle.
+        slot: the actor that carries it, or -1: it stands in the world.
+        place: float64[6] x, y, z (m), roll, pitch, yaw (rad) on the vehicle, or in the world.
         pose: float64[4, 3], written.
         scratch: float64[2, 4, 3], overwritten: the vehicle's pose, and the mounting's rotation.
     """

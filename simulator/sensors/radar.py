@@ -139,10 +139,12 @@ def collect_detections(w, slot, rays, depth, hit, num_static, actor_triangle, ac
     Returns:
         how many.
     """
-    rate = w.yaw_rate[slot]
-    own_x = w.vx[slot] - rate * (pose[0, 1] - w.y[slot])
-    own_y = w.vy[slot] + rate * (pose[0, 0] - w.x[slot])
-    own_z = _climb(w, slot)
+    own_x, own_y, own_z = 0.0, 0.0, 0.0  # of a radar that stands in the world, slot -1
+    if slot >= 0:
+        rate = w.yaw_rate[slot]
+        own_x = w.vx[slot] - rate * (pose[0, 1] - w.y[slot])
+        own_y = w.vy[slot] + rate * (pose[0, 0] - w.x[slot])
+        own_z = _climb(w, slot)
     count = 0
     for n in range(len(rays)):
         t = hit[n]
@@ -182,8 +184,8 @@ class RadarReader:
     def __init__(self, spec: SensorSpec, number: int, slot: int, place: np.ndarray, scene: Scene) -> None:
         """
         Args:
-            number: of the sensor in its rig. slot: the actor that carries it.
-            place: float64[6] x, y, z (m), roll, pitch, yaw (rad) on that actor.
+            number: of the sensor in its rig. slot: the actor that carries it, or -1.
+            place: float64[6] x, y, z (m), roll, pitch, yaw (rad) on that actor, or in the world; read anew each time.
             scene: with the actors of the world placed before each measurement.
         """
         self._spec, self._number, self._slot, self._place, self._scene = spec, number, slot, place, scene
@@ -193,7 +195,7 @@ class RadarReader:
         self._pose = np.zeros((4, 3))
         self._scratch = np.zeros((2, 4, 3))
 
-    def measure(self, w: np.void, ticks: int) -> Radar:
+    def measure(self, w: np.void, ticks: float) -> Radar:
         """The detections of one measurement, `ticks` after the last."""
         count = int(self._spec.number("points_per_second") * ticks * TICK_SECONDS + 1e-6)
         rays, depth, hit = np.zeros((count, 2)), np.zeros(count), np.zeros(count, np.int64)

@@ -116,7 +116,8 @@ class SensorRig:
             scene: the town's triangles, which rigs of one thread may share; made when a sensor needs it otherwise.
 
         Raises:
-            SensorError: a world or slot that is not there, or a collision sensor on another actor than the ego vehicle.
+            SensorError: a world or slot that is not there, a collision sensor on another actor than the ego vehicle, or a
+                type that only the CARLA server streams.
         """
         if not 0 <= world < len(worlds):
             raise SensorError(f"no world {world}: the batch has worlds 0 to {len(worlds) - 1}")
@@ -161,6 +162,8 @@ class SensorRig:
         return found
 
     def _reader(self, mount: Mount) -> Read:
+        if mount.spec.kind.served:
+            raise SensorError(f"sensor {mount.spec.id!r}: {mount.spec.type} is streamed by the CARLA server only")
         makers: dict[str, Callable[[Mount], Read]] = {
             "sensor.other.imu": _imu,
             "sensor.other.gnss": self._gnss,

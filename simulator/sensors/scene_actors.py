@@ -33,6 +33,7 @@ _GREEN, _YELLOW, _RED_LIGHT = int(LightState.GREEN), int(LightState.YELLOW), int
 _BLINK_TICKS = 8  # on, and as many off
 _BEACON_TICKS = 4
 _DOOR_ANGLE = math.radians(62.0)
+ARM_SWING = 0.7  # of the legs' angle
 _STRIDE = 0.75  # metres a step
 _SWING = math.radians(28.0)  # of legs at a walk
 _FASTEST_SWING = math.radians(42.0)
@@ -104,13 +105,19 @@ def place_actors(
 
 
 @kernel
+def leg_swing(w, slot):  # type: ignore[no-untyped-def]
+    """Angle of a walker's left leg, forwards, rad; the right leg's is the opposite, and arms swing against legs."""
+    if w.speed[slot] <= 0.05:
+        return 0.0
+    reach = min(_SWING * w.speed[slot] / 1.4, _FASTEST_SWING)
+    return reach * math.sin(math.pi * w.travelled[slot] / _STRIDE)
+
+
+@kernel
 def _pose(w, slot, kind, models, v0, v1, v_at, x, y, z, vertex):  # type: ignore[no-untyped-def]
     cy, sy = math.cos(w.yaw[slot]), math.sin(w.yaw[slot])
     cp, sp = math.cos(w.pitch[slot]), math.sin(w.pitch[slot])
-    swing = 0.0
-    if kind == _WALKER and w.speed[slot] > 0.05:
-        reach = min(_SWING * w.speed[slot] / 1.4, _FASTEST_SWING)
-        swing = reach * math.sin(math.pi * w.travelled[slot] / _STRIDE)
+    swing = leg_swing(w, slot) if kind == _WALKER else 0.0
     for i in range(v0, v1):
         px, py, pz = np.float64(models.vertex[i, 0]), np.float64(models.vertex[i, 1]), np.float64(models.vertex[i, 2])
         part = models.part[i]
@@ -127,7 +134,7 @@ def _pose(w, slot, kind, models, v0, v1, v_at, x, y, z, vertex):  # type: ignore
                 turn = 0.0
                 angle = swing if part in (_LEG_LEFT, _ARM_RIGHT) else -swing
                 if part in (_ARM_LEFT, _ARM_RIGHT):
-                    angle *= 0.7
+                    angle *= ARM_SWING
                 dx, dz = px - ax, pz - az
                 px, pz = (
                     ax + dx * math.cos(angle) - dz * math.sin(angle),
