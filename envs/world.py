@@ -203,6 +203,14 @@ class WorldBatch:
         return batch
 
     @property
+    def world_name(self) -> str:
+        """Name of this kind of world in results."""
+        return self.ambient.world
+
+    def close(self) -> None:
+        """Let go of whatever is outside the arrays."""
+
+    @property
     def state(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """The records of all worlds: world, director, criteria, switches."""
         return self.worlds, self.directors, self.criteria, self.switches

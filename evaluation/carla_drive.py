@@ -1,6 +1,6 @@
 """Drive routes on a CARLA server: the driver of workers under `--backend carla`.
 
-A worker keeps its server from route to route. When the server fails, the worker is replaced, and with it the server.
+A worker keeps its server from route to route. When either fails or has outgrown its memory, both are replaced.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from envs.carla.world import CarlaWorld
 from envs.routes import prepare_routes
 from evaluation.drive import drive_world, find_route
 from evaluation.tasks import RouteTask
+from evaluation.worker import leave_after_route
 from leaderboard_adapters.records import RouteResult
 from simulator.densities import Ambient
 from simulator.errors import EvaluationError, SimulatorError
@@ -48,12 +49,13 @@ def drive_route(task: RouteTask, on_progress: Callable[[int, float], None]) -> R
     except SimulatorError as error:
         at = int(worlds.worlds["tick"][0])
         raise SimulatorError(f"{error}, at tick {at}") from error
-    notes = [*result.notes, *worlds.notes()]
-    worlds.close()
+    try:
+        worlds.close()
+    except SimulatorError as error:  # the result is there already
+        leave_after_route(f"{error}, after the route")
     if reason := session.too_big():
-        session.close()
-        notes.append(f"a fresh server followed: {reason}")
-    return dataclasses.replace(result, notes=tuple(notes))
+        leave_after_route(reason)
+    return dataclasses.replace(result, notes=(*result.notes, *worlds.notes()))
 
 
 def _session_for(task: RouteTask) -> CarlaSession:

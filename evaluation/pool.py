@@ -174,7 +174,7 @@ class Pool:
     def _receive(self, worker: _Worker) -> Iterator[PoolEvent]:
         """Everything that a worker has said, and what follows from its silence."""
         # Looked at before the pipe, so that nothing a worker said before its end is missed.
-        dead = worker.process.poll() is not None
+        dead = worker.process.poll() is not None or worker.leaving
         try:
             while worker.connection.poll():
                 yield from self._understand(worker, json.loads(worker.connection.recv_bytes()))

@@ -28,13 +28,21 @@ from typing import Any
 from evaluation.ledger import encode_result
 from evaluation.tasks import CRASHED, NOT_SET_UP, RouteTask
 from leaderboard_adapters.records import RouteResult
-from simulator.errors import AgentError, RouteGymError, SimulatorError
+from simulator.errors import AgentError, RouteGymError, SimulatorError, SimulatorStartError
 
 #: Drives one route: (task, on_progress(tick, completion in percent)) -> result.
 Driver = Callable[[RouteTask, Callable[[int, float], None]], RouteResult]
 
 _PROGRESS_PERIOD_S = 0.1
 _PR_SET_PDEATHSIG = 1  # of prctl
+
+
+_reasons_to_leave: list[str] = []
+
+
+def leave_after_route(reason: str) -> None:
+    """For drivers: have this process replaced by a fresh one when the result of the present route has been sent."""
+    _reasons_to_leave.append(reason)
 
 
 def load_driver(name: str) -> Driver:
@@ -57,10 +65,12 @@ def serve(connection: Connection, driver: Driver, memory_gb: float = 0.0) -> Non
         answer = _drive(connection, driver, task)
         if memory_gb and (size := _resident_gb()) > memory_gb:
             answer.setdefault("leaving", f"the worker had grown to {size:.2f} GB, the limit is {memory_gb:g} GB")
+        if _reasons_to_leave:
+            answer.setdefault("leaving", _reasons_to_leave[0])
         busy.clear()  # before the answer, since the next task may follow at once
         _send(connection, answer)
         if "leaving" in answer:
-            return
+            os._exit(0)  # at once: a client library whose server is gone may wait or crash at its end
 
 
 def _listen(connection: Connection, tasks: queue.SimpleQueue[RouteTask | None], busy: threading.Event) -> None:
@@ -93,6 +103,8 @@ def _drive(connection: Connection, driver: Driver, task: RouteTask) -> dict[str,
         if result.route_id != task.record_id:
             raise RouteGymError(f"the driver returned {result.route_id} for {task.record_id}")
         return {"result": encode_result(result)}
+    except SimulatorStartError as error:
+        return {"error": str(error), "status": CRASHED, "again": True}
     except SimulatorError as error:
         # What a client library does after its server is gone is better not waited for: a fresh process goes on.
         return {"error": str(error), "status": CRASHED, "again": True, "leaving": "its simulator failed"}

@@ -56,5 +56,9 @@ class SimulatorError(RouteGymError):
     """
 
 
+class SimulatorStartError(SimulatorError):
+    """Raised when no CARLA server comes up: no ports, no server, no answer. The process that asked is as it was."""
+
+
 class ServerError(RouteGymError):
     """Raised when the CARLA server cannot start: its port, town or folder."""

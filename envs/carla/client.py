@@ -116,7 +116,7 @@ class CarlaClient:
         """
         from simulator.roads.cache import load_town
 
-        with self.calls(f"loading {town}", self.options.load_s):
+        with self.calls(f"loading {town}", self.options.load_s, frames=True):
             if self.town != town:
                 there = self.towns()
                 if town not in there:

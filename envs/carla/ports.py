@@ -13,7 +13,7 @@ import socket
 import tempfile
 from pathlib import Path
 
-from simulator.errors import SimulatorError
+from simulator.errors import SimulatorStartError
 
 BLOCK = 8  # ports
 TRAFFIC_MANAGER = 4  # offset of its port in a block
@@ -45,7 +45,7 @@ def reserve_block(first: int, last: int, *, after: int = 0) -> PortLock:
     """Take a free block within the range; those behind the port `after` are looked at first.
 
     Raises:
-        SimulatorError: when none is free.
+        SimulatorStartError: when none is free.
     """
     starts = list(range(first, last - BLOCK + 2, BLOCK))
     starts = [p for p in starts if p > after] + [p for p in starts if p <= after]
@@ -59,7 +59,7 @@ def reserve_block(first: int, last: int, *, after: int = 0) -> PortLock:
             busy += 1
         else:
             return lock
-    raise SimulatorError(
+    raise SimulatorStartError(
         f"no free ports for a CARLA server in {first}-{last}: of {len(starts)} blocks of {BLOCK} ports {locked} are "
         f"held by running evaluations and {busy} by other programs; give another range with --carla-ports"
     )
@@ -69,14 +69,14 @@ def reserve_address(addresses: tuple[tuple[str, int], ...]) -> PortLock:
     """Take the first of these running servers that no other worker or run has.
 
     Raises:
-        SimulatorError: when all are taken.
+        SimulatorStartError: when all are taken.
     """
     for host, port in addresses:
         lock = _try_lock(host, port)
         if lock is not None:
             return lock
     names = ", ".join(f"{host}:{port}" for host, port in addresses)
-    raise SimulatorError(
+    raise SimulatorStartError(
         f"every CARLA server of {names} is in use by another worker or run; a server drives one route at a time"
     )
 
@@ -88,7 +88,7 @@ def _try_lock(host: str, port: int) -> PortLock | None:
         folder.mkdir(mode=0o700, exist_ok=True)
         file = os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise SimulatorError(f"no lock files for ports can be kept in {folder}: {error.strerror}") from error
+        raise SimulatorStartError(f"no lock files for ports can be kept in {folder}: {error.strerror}") from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -10,7 +10,7 @@ from envs.carla.client import CarlaClient
 from envs.carla.options import CarlaOptions
 from envs.carla.ports import PortLock, reserve_address
 from envs.carla.server_process import ServerProcess, resident_bytes
-from simulator.errors import SimulatorError
+from simulator.errors import SimulatorError, SimulatorStartError
 
 if TYPE_CHECKING:
     from simulator.roads.network import RoadNetwork
@@ -65,7 +65,7 @@ class CarlaSession:
                 self.close()
                 if attempt == _STARTS:
                     told = f"; its last words: {words}" if words else ""
-                    raise SimulatorError(f"{error} (start command tried {attempt} times){told}") from error
+                    raise SimulatorStartError(f"{error} (start command tried {attempt} times){told}") from error
         raise AssertionError("unreachable")
 
     def network(self, town: str, beat: Callable[[], None] = _nothing) -> RoadNetwork:

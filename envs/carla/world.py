@@ -22,6 +22,7 @@ import numpy as np
 
 from envs.carla.client import CarlaClient
 from envs.carla.ego import EgoVehicle, Hit
+from envs.carla.names import carla_world_name
 from envs.carla.puppets import Puppets
 from envs.carla.traffic_lights import TrafficLights
 from envs.routes import RouteBatch
@@ -152,6 +153,11 @@ class CarlaWorld(WorldBatch):
         if self._unseen:
             found.append(f"{self._unseen} collisions with actors that CARLA reported where boxes did not touch")
         return tuple(found)
+
+    @property
+    def world_name(self) -> str:
+        """Name of this kind of world in results."""
+        return carla_world_name(self.client.version, self.client.towns(), self.client.options.lights, self.ambient)
 
     def close(self) -> None:
         """Take the ego vehicle and all others out of CARLA's world."""
