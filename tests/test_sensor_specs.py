@@ -20,6 +20,7 @@ def test_every_carla_sensor_of_the_leaderboard_and_of_data_collection_is_there()
     names = ["camera.rgb", "camera.depth", "camera.semantic_segmentation", "camera.instance_segmentation"]
     names += ["lidar.ray_cast", "lidar.ray_cast_semantic", "other.radar", "other.imu", "other.gnss", "other.collision"]
     names += ["other.lane_invasion", "other.obstacle", "speedometer", "opendrive_map"]
+    names += ["camera.normals", "camera.optical_flow", "camera.dvs"]
     assert set(SENSOR_TYPES) == {f"sensor.{name}" for name in names}
 
 

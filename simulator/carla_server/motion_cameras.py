@@ -1,8 +1,8 @@
-"""Cameras that compare two measurements, and the one of normals, by the kernels of `simulator.sensors.camera_motion`."""
+"""Cameras that compare two measurements, and the one of normals; kernels are in `simulator.sensors.camera_motion`."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class MotionCamera:
     def look(self, scene: Scene, w: np.void, sensor: Mounted) -> View:
         """The visibility buffer of a scene that holds the world's actors."""
         mount = Pose(*sensor.spec.place)
-        axes, position = pose_matrix(mount) if sensor.slot < 0 else mounted(w, sensor.slot, mount)
+        axes, position = pose_matrix(mount) if sensor.slot < 0 else mounted(cast(np.ndarray, w), sensor.slot, mount)
         return scene.look(axes, position, self.width, self.height, self.fov)
 
     def measure(self, scene: Scene, w: np.void, sensor: Mounted, picture: np.ndarray | None) -> bytes:
@@ -102,7 +102,8 @@ class _EventPixels:
         self._use_log, self._log_eps = int(bool(spec.attributes["use_log"])), spec.number("log_eps")
         self._time = 0
         self._last: np.ndarray | None = None
-        self._reference = self._fired = np.zeros((0, 0))
+        self._reference: np.ndarray = np.zeros((0, 0), np.float32)
+        self._fired: np.ndarray = np.zeros((0, 0), np.int64)
 
     def sense(self, w: np.void, picture: np.ndarray) -> bytes:
         """EVENT records since the last picture, in the order of time."""

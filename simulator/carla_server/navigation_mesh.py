@@ -2,7 +2,8 @@
 
 The client downloads a file (`get_required_files("Nav")`, `request_file`) and gives it to Detour (Recast Navigation by
 M. Mononen): a set of tiles, each with vertices, convex polygons with neighbours, and their fans of triangles. Detour's
-axes are x, height, y. Layouts are those of DetourNavMesh.h, mesh version 7, and of RecastDemo's set of tiles, version 1.
+axes are x, height, y. Layouts are those of DetourNavMesh.h, mesh version 7, and of RecastDemo's set of tiles,
+version 1.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _SET_MAGIC, _SET_VERSION = int.from_bytes(b"MSET", "big"), 1
 _TILE_MAGIC, _TILE_VERSION = int.from_bytes(b"DNAV", "big"), 7
 _CORNERS = 6
 _BORDER = 0x8000  # an edge on a tile's border; the side's number is added: 0 at high x, 2 at high y, 4 low x, 6 low y
+LONGEST_LANES = 300_000.0  # m of all lanes together; for larger towns a mesh would take minutes to make
 _AGENT_HEIGHT, _AGENT_RADIUS, _AGENT_CLIMB = 1.8, 0.3, 0.9  # m
 _REF_BITS = 22  # of a polygon's 32 bits that number it and its tile; Detour wants at least 10 for its salt
 
@@ -57,7 +59,9 @@ def navigation_path(network: RoadNetwork) -> Path:
 
 
 def load_navigation(network: RoadNetwork, *, cache: bool = True) -> bytes:
-    """The file's content, from the cache folder where it was made before; b"" for a town without ground."""
+    """The file's content, from the cache folder where it was made before; b"" for a town that has none."""
+    if float(network.arrays.lane_length.sum()) > LONGEST_LANES:
+        return b""
     path = navigation_path(network)
     if cache and path.is_file():
         return path.read_bytes()
@@ -129,7 +133,8 @@ def tile_data(tile: Tile, origin: np.ndarray) -> bytes:
     low, high = vertex.min(axis=0), vertex.max(axis=0)
     header = _HEADER.pack(
         _TILE_MAGIC, _TILE_VERSION, tile.column, tile.row, 0, 0, count, len(vertex), links, count, 0, len(fans), 0,
-        0, count, _AGENT_HEIGHT, _AGENT_RADIUS, _AGENT_CLIMB, corner[0], low[1] - 1.0, corner[1], corner[0] + TILE,
+        0, count, LONGEST_LANES = 300_000.0  # m of all lanes together; for larger towns a mesh would take minutes to make
+_AGENT_HEIGHT, _AGENT_RADIUS, _AGENT_CLIMB, corner[0], low[1] - 1.0, corner[1], corner[0] + TILE,
         high[1] + 2.0, corner[1] + TILE, 1.0 / CELL,
     )  # fmt: skip
     fan = np.array(fans, np.uint8).tobytes()

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from simulator.carla_server.log import LOG
-from simulator.carla_server.navigation_mesh import load_navigation, navigation_path
+from simulator.carla_server.navigation_mesh import LONGEST_LANES, load_navigation, navigation_path
 from simulator.carla_server.sensor_readers import GnssReader, ImuReader, Mounted, ObstacleReader, RayReader
 from simulator.kernel import compiled_folder
 from simulator.roads.network import RoadNetwork
@@ -22,7 +22,7 @@ from simulator.state import empty_worlds
 
 def prepare_town(network: RoadNetwork) -> bytes:
     """The navigation mesh of a town; with it, its look is in the cache."""
-    if not navigation_path(network).is_file():
+    if not navigation_path(network).is_file() and float(network.arrays.lane_length.sum()) <= LONGEST_LANES:
         LOG.info("%s: its look and its navigation mesh are made, once for each map", network.town)
     return load_navigation(network)
 

@@ -74,7 +74,7 @@ def _described(server: CarlaServer, description: Any) -> tuple[Definition, list[
         name, kind, value = encoding.fields(row, 3, "ActorAttributeValue")
         checked.append([encoding.text(name, "attribute"), encoding.whole(kind), encoding.text(value, "attribute")])
     described = [encoding.whole(uid, "blueprint uid"), definition.id, checked]
-    return as_described(definition, {name: value for name, _, value in checked}), described
+    return as_described(definition, {str(name): str(value) for name, _, value in checked}), described
 
 
 @method(Result.VALUE)

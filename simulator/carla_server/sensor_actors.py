@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgpack
 import numpy as np
@@ -313,7 +313,7 @@ def _work(worker: _Worker, world: np.void) -> None:
     from simulator.sensors.camera_reader import CameraReaders
 
     readers = CameraReaders(worker.scene)
-    worker.scene.place(world)
+    worker.scene.place(cast(np.ndarray, world))
     for job in worker.jobs:
         job.prepare(readers)
     for job in worker.jobs:

@@ -8,6 +8,7 @@ with that slot; any other one stands in the world where its row of the frame say
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ import numpy as np
 from simulator.roads.network import RoadNetwork
 from simulator.sensors.encounters import measure_obstacle
 from simulator.sensors.inertial import measure_gnss, measure_imu
-from simulator.sensors.measurements import Gnss, Imu
+from simulator.sensors.measurements import Gnss, Imu, Lidar, Radar, SemanticLidar
 from simulator.sensors.specs import SensorSpec
 from simulator.state import TICK_SECONDS
 
@@ -128,6 +129,7 @@ class RayReader(Reader):
         """`scene`: of the worker that measures it. The reader is good for the sensor's present slot."""
         where = (sensor.spec, sensor.number, sensor.slot, sensor.place, scene)
         self.slot = sensor.slot
+        self._read: Callable[[np.void, float, float], Radar | Lidar | SemanticLidar | None]
         if sensor.spec.type == "sensor.other.radar":
             from simulator.sensors.radar import RadarReader
 

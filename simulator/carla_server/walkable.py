@@ -132,7 +132,7 @@ def _tile(ground: _Ground, origin: np.ndarray, column: int, row: int) -> Tile:
         return known[r, c]
 
     shapes = _Shapes(area[cut, cut].astype(np.int32), height)
-    vertex: dict[tuple[float, float, int], int] = {}
+    vertex: dict[tuple[float, float], int] = {}
     places: list[tuple[float, float, float]] = []
     polygons, areas = [], []
     for kind, outline, holes in shapes.regions():
@@ -187,7 +187,7 @@ class _Shapes:
 
     def regions(self) -> list[tuple[Area, np.ndarray, list[np.ndarray]]]:
         """(kind, outline, holes) of each region: float64[n, 2] columns and rows."""
-        found = []
+        found: list[tuple[Area, np.ndarray, list[np.ndarray]]] = []
         loops = self._loops()
         for number, kind in enumerate(self.kinds):
             if kind == Area.NONE:

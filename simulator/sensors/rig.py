@@ -116,8 +116,8 @@ class SensorRig:
             scene: the town's triangles, which rigs of one thread may share; made when a sensor needs it otherwise.
 
         Raises:
-            SensorError: a world or slot that is not there, a collision sensor on another actor than the ego vehicle, or a
-                type that only the CARLA server streams.
+            SensorError: a world or slot that is not there, a collision sensor on another actor than the ego vehicle, or
+                a type that only the CARLA server streams.
         """
         if not 0 <= world < len(worlds):
             raise SensorError(f"no world {world}: the batch has worlds 0 to {len(worlds) - 1}")
