@@ -21,8 +21,7 @@ EVALUATOR = Path("leaderboard", "leaderboard", "leaderboard_evaluator.py")
 _WEATHER = Path("leaderboard", "data", "weather.xml")  # read relative to the working directory
 _SCORING = (Path("leaderboard", "leaderboard"), Path("scenario_runner", "srunner"))
 
-#: Python from this version on lacks what code of Python 3.7 calls; a sitecustomize puts it back.
-_MODERN = (3, 9)
+#: Newer Pythons lack what code of Python 3.7 calls; the sitecustomize in here puts it back.
 _SHIMS = Path(__file__).resolve().parent.parent / "leaderboard_adapters" / "modern_python"
 
 #: Variables of our own interpreter that another one must not see.
@@ -111,10 +110,12 @@ def open_checkout(
                 "folder that holds leaderboard and scenario_runner"
             )
     python = python or sys.executable
-    search = _search_path(root, carla_root, python_api, ())
-    version, _, _ = _probe(python, search, ())
-    search = _search_path(root, carla_root, python_api, version)
-    version, carla, missing = _probe(python, search, _NEEDED)
+    search = _search_path(root, carla_root, python_api)
+    version, carla, missing = _probe(python, search, root)
+    eggs = _eggs(carla_root, version)
+    if missing and eggs:
+        search = (*search, *eggs)
+        version, carla, missing = _probe(python, search, root)
     if missing:
         raise EvaluationError(_what_is_missing(python, version, missing))
     return OfficialCheckout(root, python, search, version, carla, fingerprint(root))
@@ -129,10 +130,8 @@ def fingerprint(root: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def _search_path(
-    root: Path, carla_root: Path | None, python_api: Path | None, version: tuple[int, ...]
-) -> tuple[str, ...]:
-    found = [_SHIMS] if version >= _MODERN else []
+def _search_path(root: Path, carla_root: Path | None, python_api: Path | None) -> tuple[str, ...]:
+    found = [_SHIMS]
     if python_api is not None:
         if not (python_api / "agents" / "navigation").is_dir():
             raise EvaluationError(
@@ -143,18 +142,24 @@ def _search_path(
     if carla_root is not None:
         api = carla_root.resolve() / "PythonAPI"
         found += [api / "carla", api]
-        if version:
-            found += sorted((api / "carla" / "dist").glob(f"carla-*-py3.{version[1]}-linux-x86_64.egg"))
     found += [root / "leaderboard", root / "leaderboard" / "team_code", root / "scenario_runner"]
     return tuple(str(path) for path in found)
 
 
+def _eggs(carla_root: Path | None, version: tuple[int, int]) -> tuple[str, ...]:
+    """CARLA's client as older installations bring it, for a Python version."""
+    if carla_root is None:
+        return ()
+    pattern = f"PythonAPI/carla/dist/carla-*-py{version[0]}.{version[1]}-linux-x86_64.egg"
+    return tuple(str(egg) for egg in sorted(carla_root.resolve().glob(pattern)))
+
+
 def _probe(
-    python: str, search: tuple[str, ...], names: tuple[str, ...]
+    python: str, search: tuple[str, ...], root: Path
 ) -> tuple[tuple[int, int], str, list[tuple[str, str]]]:
     """Version of an interpreter, of its `carla`, and which modules it cannot import, with the reason."""
-    checkout = OfficialCheckout(Path(search[-1]).parent, python, search)
-    command = [python, "-c", _PROBE, ",".join(names) or "json"]
+    checkout = OfficialCheckout(root, python, search)
+    command = [python, "-c", _PROBE, ",".join(_NEEDED)]
     try:
         done = subprocess.run(
             command, env=checkout.environment(), cwd=checkout.root, capture_output=True, text=True, timeout=300

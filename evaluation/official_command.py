@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from agents.registry import check_agent
+from evaluation.cold_start import compile_kernels
 from evaluation.ledger import Ledger
 from evaluation.official_checkout import OfficialCheckout, open_checkout
 from evaluation.official_pool import OfficialAgent, OfficialPool, OfficialSetup
@@ -105,6 +106,8 @@ def _drive(
         say(console, f"  {len(plan.skipped)} routes are left out, for want of the maps of {towns}")
     if not tasks:
         return
+    if setup.agent.host:
+        compile_kernels(console, folder / "logs")
     pool = OfficialPool(tasks, setup, servers, earlier_reasons(attempts))
     record_events(pool.events(), ledger, console, len(plan.tasks), [attempt.result for attempt in done.values()])
 

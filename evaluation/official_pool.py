@@ -35,8 +35,9 @@ from evaluation.pool import (
 )
 from evaluation.process_group import ProcessGroup, how_it_ended
 from evaluation.tasks import CRASHED, NOT_SET_UP, RouteTask
+from leaderboard_adapters.comfort import METRIC_FILE, comfort, read_metric_info
 from leaderboard_adapters.records import RouteResult
-from simulator.errors import EvaluationError
+from simulator.errors import EvaluationError, ResultFileError
 from simulator.state import TICK_SECONDS
 
 _TRIES = 2  # a route whose evaluator died is driven once more
@@ -272,8 +273,11 @@ class OfficialPool:
         notes = [f"attempt {number} failed: {text}" for number, text in enumerate(reasons, 1)]
         if reason:
             notes.append(f"attempt {len(reasons) + 1} failed: {reason}")
+        official, corrected = self._comfort(result)
         result = dataclasses.replace(
             result,
+            comfort=official,
+            comfort_corrected=corrected,
             route_id=task.record_id,  # a start drives one repetition, which it calls the first
             index=task.index,
             seed=task.seed,
@@ -288,6 +292,17 @@ class OfficialPool:
         reasons.append(reason)
         attempt = Attempt(task.route_id, task.repetition, result.attempt, shard.started, time.time(), reason, result)
         return RouteEnded(task, slot.number, attempt, final)
+
+    def _comfort(self, result: RouteResult) -> tuple[float | None, float | None]:
+        """Comfort of a route, official and corrected, where its agent has logged the motion."""
+        file = self.setup.save_path / result.save_name / METRIC_FILE
+        if not file.is_file():
+            return None, None
+        try:
+            smooth = comfort(read_metric_info(file))
+        except ResultFileError:
+            return None, None
+        return smooth.official, smooth.corrected
 
 
 def _reserve(stack: contextlib.ExitStack) -> int:
