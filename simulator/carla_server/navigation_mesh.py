@@ -133,8 +133,7 @@ def tile_data(tile: Tile, origin: np.ndarray) -> bytes:
     low, high = vertex.min(axis=0), vertex.max(axis=0)
     header = _HEADER.pack(
         _TILE_MAGIC, _TILE_VERSION, tile.column, tile.row, 0, 0, count, len(vertex), links, count, 0, len(fans), 0,
-        0, count, LONGEST_LANES = 300_000.0  # m of all lanes together; for larger towns a mesh would take minutes to make
-_AGENT_HEIGHT, _AGENT_RADIUS, _AGENT_CLIMB, corner[0], low[1] - 1.0, corner[1], corner[0] + TILE,
+        0, count, _AGENT_HEIGHT, _AGENT_RADIUS, _AGENT_CLIMB, corner[0], low[1] - 1.0, corner[1], corner[0] + TILE,
         high[1] + 2.0, corner[1] + TILE, 1.0 / CELL,
     )  # fmt: skip
     fan = np.array(fans, np.uint8).tobytes()
