@@ -56,7 +56,8 @@ class Link:
     """Messages over a connected socket, in both directions."""
 
     def __init__(self, connection):
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if connection.family != getattr(socket, "AF_UNIX", None):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = connection
         self._file = connection.makefile("rb")
 

@@ -66,7 +66,9 @@ class Drive:
             assert kind == "control", answer
             self.worlds.tick(np.array([[answer["throttle"], answer["brake"], answer["steer"]]]))
         self.link.send("end")
-        return build_result(self.worlds.criteria[0], self.prepared.route, network=self.worlds.routes.network).status
+        fields = self.prepared.result_fields(self.worlds.directors[0])
+        network = self.worlds.routes.network
+        return build_result(self.worlds.criteria[0], self.prepared.route, network=network, **fields).status
 
 
 def seen(worlds: WorldBatch, known: set[int]) -> tuple[dict[str, np.ndarray], dict[str, dict]]:
