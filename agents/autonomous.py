@@ -212,7 +212,8 @@ class AutonomousAgentFile(Agent):
         """Let the agents clean up, and end their processes."""
         for index in list(self._processes):
             self._end_route(index)
-            self._processes.pop(index).close()
+        while self._processes:
+            self._processes.popitem()[1].close()
 
     def _end_route(self, index: int) -> None:
         """`destroy`; what goes wrong there is printed by the child, and changes nothing."""

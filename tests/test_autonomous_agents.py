@@ -18,6 +18,7 @@ from simulator.errors import AgentError
 FILES = Path(__file__).with_name("agent_files")
 STRAIGHT = f"official:{FILES / 'straight_agent.py'}"
 DIFFICULT = f"official:{FILES / 'difficult_agent.py'}"
+HARMLESS = "112"  # ControlLoss: a route without anybody in the way
 
 
 def task(agent: str, route: str = "101") -> RouteTask:
@@ -38,7 +39,7 @@ def destroyed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_an_agent_file_drives_by_its_sensors_and_its_plan():
-    result = drive(f"{STRAIGHT}:7.0")
+    result = drive(f"{STRAIGHT}:7.0", HARMLESS)
     assert result.score_route == 100
     assert not any(infraction.name == "route_dev" for infraction in result.infractions)
     assert result.agent == f"{STRAIGHT}:7.0"
