@@ -183,4 +183,3 @@ def _blueprint(known: Mapping[str, Any]) -> int:
     else:
         kind = Kind.BICYCLE if any(part in name for part in _TWO_WHEELS) else Kind.VEHICLE
     return next(number for number, blueprint in enumerate(BLUEPRINTS) if blueprint.kind == kind)
-

@@ -154,9 +154,7 @@ def _eggs(carla_root: Path | None, version: tuple[int, int]) -> tuple[str, ...]:
     return tuple(str(egg) for egg in sorted(carla_root.resolve().glob(pattern)))
 
 
-def _probe(
-    python: str, search: tuple[str, ...], root: Path
-) -> tuple[tuple[int, int], str, list[tuple[str, str]]]:
+def _probe(python: str, search: tuple[str, ...], root: Path) -> tuple[tuple[int, int], str, list[tuple[str, str]]]:
     """Version of an interpreter, of its `carla`, and which modules it cannot import, with the reason."""
     checkout = OfficialCheckout(root, python, search)
     command = [python, "-c", _PROBE, ",".join(_NEEDED)]

@@ -9,7 +9,7 @@ import collections
 import collections.abc
 import sys
 
-if sys.version_info >= (3, 9):
+if sys.version_info >= (3, 9):  # noqa: UP036 - it runs in the Python of others
     for _name in collections.abc.__all__:
         if not hasattr(collections, _name):
             setattr(collections, _name, getattr(collections.abc, _name))
