@@ -1,7 +1,8 @@
 """How fast our CARLA server is under the real client: synchronous ticks a second.
 
 A loop is `apply_batch_sync` (one control a vehicle) and `world.tick()`. Beside it: the same against a server that does
-nothing with what it is told (the client's own share), and the sketch that the server grew from.
+nothing with what it is told (the client's own share), and the sketch that the server grew from. On a busy machine wall
+time says little; the processor time that server and client took for a loop is told, too.
 
 `python benchmarks/carla_server.py [--vehicles 1 20 50] [--seconds 5] [--repeats 3] [--json]`
 """
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,7 @@ def serve_nothing(port: int) -> None:
         def tick(self) -> int:
             self.clock.frame += 1
             self.clock.elapsed += self.settings.seconds
+            self._delta = self.settings.seconds
             self.streams.publish(WORLD_STREAM, self.world_frame(), droppable=False)
             return self.clock.frame
 
@@ -55,8 +58,39 @@ def serve_nothing(port: int) -> None:
     server.serve(lambda: print("it is served", flush=True))
 
 
-def loops(client: Any, vehicles: int, seconds: float, repeats: int, camera: bool) -> list[float]:
-    """Milliseconds a loop, median of each repeat."""
+def processor_ms(pid: int) -> float:
+    """Processor time that a process has taken so far, all threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return 1000.0 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Stopwatch:
+    """Times loops: wall time of each, processor time of server and client over all."""
+
+    def __init__(self, server: int) -> None:
+        self.server = server
+        self.medians: list[float] = []
+        self.count = 0
+        self.server_ms, self.client_ms = -processor_ms(server), -processor_ms(os.getpid())
+
+    def run(self, loop: Callable[[], None], seconds: float) -> None:
+        """Loop for a while."""
+        times = []
+        end = time.perf_counter() + seconds
+        while (now := time.perf_counter()) < end:
+            loop()
+            times.append(1000.0 * (time.perf_counter() - now))
+        self.medians.append(statistics.median(times))
+        self.count += len(times)
+
+    def result(self) -> dict[str, Any]:
+        """`ms`: median of each repeat; `server_ms`, `client_ms`: processor time a loop."""
+        server, client = self.server_ms + processor_ms(self.server), self.client_ms + processor_ms(os.getpid())
+        return {"ms": self.medians, "server_ms": server / self.count, "client_ms": client / self.count}
+
+
+def loops(client: Any, server: int, vehicles: int, seconds: float, repeats: int, camera: bool) -> dict[str, Any]:
+    """Batch and tick."""
     import carla
 
     world = client.get_world()
@@ -76,25 +110,28 @@ def loops(client: Any, vehicles: int, seconds: float, repeats: int, camera: bool
         sensors[0].listen(lambda image: images.append(image.frame))
     world.tick()
     commands = [carla.command.ApplyVehicleControl(car, carla.VehicleControl(throttle=0.4, steer=0.3)) for car in cars]
-    medians = []
+
+    def loop() -> None:
+        client.apply_batch_sync(commands, False)
+        frame = world.tick()
+        while camera and (not images or images[-1] < frame):
+            time.sleep(0.0002)
+
+    loop()
+    watch = Stopwatch(server)
     for _ in range(repeats):
-        times = []
-        end = time.perf_counter() + seconds
-        while (now := time.perf_counter()) < end:
-            client.apply_batch_sync(commands, False)
-            frame = world.tick()
-            while camera and (not images or images[-1] < frame):
-                time.sleep(0.0002)
-            times.append(1000.0 * (time.perf_counter() - now))
-        medians.append(statistics.median(times))
+        watch.run(loop, seconds)
+    result = watch.result()
     for sensor in sensors:
         sensor.stop()
     client.apply_batch_sync([carla.command.DestroyActor(a) for a in (*sensors, *cars)], True)
-    return medians
+    return result
 
 
-def under_traffic_manager(client: Any, vehicles: int, seconds: float, repeats: int) -> list[float]:
-    """Milliseconds a `world.tick()` while CARLA's Traffic Manager drives."""
+def under_traffic_manager(client: Any, server: int, vehicles: int, seconds: float, repeats: int) -> dict[str, Any]:
+    """`world.tick()` while CARLA's Traffic Manager drives."""
+    import carla
+
     from benchmarks.traffic_manager import spawn_cars
     from tests.carla_servers import free_port
 
@@ -104,37 +141,57 @@ def under_traffic_manager(client: Any, vehicles: int, seconds: float, repeats: i
     world.apply_settings(settings)
     manager = client.get_trafficmanager(free_port())
     manager.set_synchronous_mode(True)
-    spawn_cars(client, world, manager, vehicles, 7)
-    medians = []
+    cars = spawn_cars(client, world, manager, vehicles, 7)
+    world.tick()
+    watch = Stopwatch(server)
     for _ in range(repeats):
-        times = []
-        end = time.perf_counter() + seconds
-        while (now := time.perf_counter()) < end:
-            world.tick()
-            times.append(1000.0 * (time.perf_counter() - now))
-        medians.append(statistics.median(times))
+        watch.run(world.tick, seconds)
+    result = watch.result()
+    client.apply_batch_sync([carla.command.DestroyActor(car) for car in cars], True)
     manager.shut_down()
-    return medians
+    return result
 
 
-def mute_server(measure: Callable[[Any], list[float]]) -> list[float]:
-    """Measure against `serve_nothing`."""
-    import carla
+MEASURES: dict[str, Callable[..., dict[str, Any]]] = {
+    "ours": partial(loops, camera=False),
+    "client alone": partial(loops, camera=False),
+    "with a camera": partial(loops, camera=True),
+    "traffic manager": under_traffic_manager,
+}
 
+
+def measure(name: str, vehicles: int, seconds: float, repeats: int) -> dict[str, Any]:
+    """One cell of the table: a server and a client, each in a process of its own; the client ends first."""
     from tests.carla_servers import free_port
 
     port = free_port()
-    command = [sys.executable, __file__, "--mute-server", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    server = [sys.executable, "-m", "simulator.carla_server", "--port", str(port), "--quiet"]
+    if name == "client alone":
+        server = [sys.executable, __file__, "--mute-server", str(port)]
+    process = subprocess.Popen(server, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     try:
         assert process.stdout is not None
         process.stdout.readline()
-        client = carla.Client("127.0.0.1", port)
-        client.set_timeout(20.0)
-        return measure(client)
+        arguments = ["--measure", name, *map(str, (port, process.pid, vehicles, seconds, repeats))]
+        limit = 200.0 + 2.0 * seconds * repeats
+        done = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True, timeout=limit)
+        if done.returncode != 0:
+            raise RuntimeError(f"{name}, {vehicles} vehicles: the client failed:\n{done.stderr[-2000:]}")
+        result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return result
     finally:
         process.terminate()
-        process.wait()
+        process.wait(30)
+
+
+def run_measure(name: str, port: str, server: str, vehicles: str, seconds: str, repeats: str) -> None:
+    """The client's side of `measure`."""
+    import carla
+
+    client = carla.Client("127.0.0.1", int(port))
+    client.set_timeout(20.0)
+    print(json.dumps(MEASURES[name](client, int(server), int(vehicles), float(seconds), int(repeats))), flush=True)
+    os._exit(0)  # the client library's threads have nothing left to do
 
 
 def main() -> None:
@@ -146,38 +203,30 @@ def main() -> None:
     parser.add_argument("--camera", action="store_true", help="also with one 800x600 camera")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--mute-server", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--measure", nargs=6, default=None, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.mute_server:
         serve_nothing(options.mute_server)
         return
-    from tests.carla_servers import running
-
-    rows = []
+    if options.measure:
+        run_measure(*options.measure)
+        return
+    names = [name for name in MEASURES if options.camera or name != "with a camera"]
     print(f"{os.cpu_count()} cores, {options.repeats} x {options.seconds:g} s; ms a loop: median (range)")
+    rows = []
     for vehicles in options.vehicles:
         row: dict[str, Any] = {"vehicles": vehicles}
-
-        def measure(client: Any, vehicles: int = vehicles, camera: bool = False) -> list[float]:
-            return loops(client, vehicles, options.seconds, options.repeats, camera)
-
-        with running() as server:
-            row["ours"] = measure(server.client())
-        row["client alone"] = mute_server(measure)
-        if options.camera:
-            with running() as server:
-                row["with a camera"] = measure(server.client(), camera=True)
-        with running() as server:
-            row["traffic manager"] = under_traffic_manager(
-                server.client(), vehicles, options.seconds, options.repeats
-            )  # fmt: skip
-        cells = [
-            f"{name} {statistics.median(times):.2f} ({min(times):.2f}-{max(times):.2f})"
-            for name, times in row.items()
-            if name != "vehicles"
-        ]
+        cells = []
+        for name in names:
+            found = row[name] = measure(name, vehicles, options.seconds, options.repeats)
+            times = found["ms"]
+            cells.append(
+                f"{name} {statistics.median(times):.2f} ({min(times):.2f}-{max(times):.2f}), "
+                f"processor: server {found['server_ms']:.2f}, client {found['client_ms']:.2f}"
+            )
         if vehicles in SKETCH:
             cells.append(f"sketch {SKETCH[vehicles][0]:.2f}, with a camera {SKETCH[vehicles][1]:.1f}")
-        print(f"{vehicles:3d} vehicles: {'; '.join(cells)}", flush=True)
+        print(f"{vehicles} vehicles:", *cells, sep="\n    ", flush=True)
         rows.append(row)
     if options.json:
         print(json.dumps({"cores": os.cpu_count(), "rows": rows}))

@@ -373,6 +373,17 @@ def test_stop_signs_lie_across_their_lanes(world):
         assert lane.transform.location.distance(centre) < 1.5
 
 
+def test_signs_stand_beside_the_lanes_that_they_rule(world):
+    signs = [
+        a for a in world.get_actors().filter("traffic.*") if a.type_id.startswith(("traffic.yield", "traffic.speed"))
+    ]
+    assert {s.type_id for s in signs} >= {"traffic.yield", "traffic.speed_limit.50", "traffic.speed_limit.30"}
+    for sign in signs[::5]:
+        centre = sign.get_transform().transform(sign.trigger_volume.location)
+        lane = world.get_map().get_waypoint(centre)
+        assert lane.transform.location.distance(centre) < 4.0
+
+
 def test_the_speed_limit_is_that_of_the_lane(world):
     town = world.get_map()
     for point in town.get_spawn_points()[::80]:

@@ -14,10 +14,10 @@ from simulator.carla_server.actors import Actor, Registry
 from simulator.carla_server.blueprint_library import ActorKind, Definition
 from simulator.carla_server.bodies import BODIES, DEFAULT_LIMIT
 from simulator.carla_server.encoding import RpcError, Transform, write_box
-from simulator.carla_server.frames import Frame, mounting, own_phases, write_bodies, write_carried, write_lights
+from simulator.carla_server.frames import Frame, mounting, own_phases, tick_and_write, write_carried
 from simulator.carla_server.protocol import Protocol
-from simulator.carla_server.tick import blocking, ground_below, stand, tick_world
-from simulator.carla_server.town_actors import TownActor, spawn_points, stop_signs, traffic_lights
+from simulator.carla_server.tick import blocking, ground_below, stand
+from simulator.carla_server.town_actors import TownActor, other_signs, spawn_points, stop_signs, traffic_lights
 from simulator.collisions import mass_of
 from simulator.roads.network import RoadNetwork
 from simulator.scenery.tags import Tag
@@ -32,6 +32,15 @@ LAMP_INTENSITY, LAMP_COLOUR, STREET_GROUP = 10_000.0, (255, 224, 160), 2  # lume
 _FAR_BELOW = -1e6  # m, ground where there is no road at all
 
 _ROLES = {"hero": Role.HERO, "ego_vehicle": Role.HERO, "scenario": Role.SCENARIO}
+
+
+class Columns:
+    """Views of the fields that controls write, by slot: looking them up by name costs more than writing them."""
+
+    def __init__(self, world: np.void, body: np.void) -> None:
+        self.throttle, self.steer, self.brake = world["throttle"], world["steer"], world["brake"]
+        self.hand_brake, self.reverse, self.lights = world["hand_brake"], world["reverse"], world["lights"]
+        self.manual, self.gear = body["manual"], body["gear"]
 
 
 class Episode:
@@ -60,6 +69,7 @@ class Episode:
         self.world = self.worlds[0]  # a view: what is written to it is written to the record
         self.bodies = np.zeros(1, BODIES)
         self.body = self.bodies[0]
+        self.columns = Columns(self.world, self.body)
         self.registry = Registry(first_id)
         self.frame = Frame(protocol.world_state_type)
         self.weather = list(DEFAULT_WEATHER)
@@ -79,7 +89,9 @@ class Episode:
         for k, light in enumerate(self.lights):
             light.light = k
             self.frame.lights["pole"][light.row] = self._pole(k)
-        self.signs = [self._add_town_actor(ActorKind.TRAFFIC_SIGN, sign) for sign in stop_signs(network)]
+        self.signs = [
+            self._add_town_actor(ActorKind.TRAFFIC_SIGN, sign) for sign in (*stop_signs(network), *other_signs(network))
+        ]
         self.light_ids = np.array([light.id for light in self.lights], np.int64).reshape(-1)
         self.write_frame()
 
@@ -294,23 +306,29 @@ class Episode:
     def tick(self, seconds: float) -> None:
         """Move the world on by `seconds`, in steps of at most 0.05 s."""
         steps = max(math.ceil(seconds / TICK_SECONDS - 1e-9), 1)
-        tick_world(self.world, self.body, self.net, seconds / steps, steps)
-        self.write_frame()
+        self._run(seconds / steps, steps)
 
     def write_frame(self) -> None:
         """Bring the rows of all that moves up to date."""
+        self._run(0.0, 0)
+
+    def _run(self, seconds: float, steps: int) -> None:
         f = self.frame
-        write_bodies(
-            self.world, self.body, self.net, f.row_of_slot, f.rows, f.vehicles, f.walkers, self.light_ids
+        tick_and_write(
+            self.world, self.body, self.net, seconds, steps, f.row_of_slot, f.rows, f.vehicles, f.walkers,
+            self.light_ids, self._first_light_row, f.light_numbers, f.carried, f.mounting, self._scratch,
         )  # fmt: skip
-        if len(self.lights):
-            write_lights(self.world, self.net, self._first_light_row, f.light_numbers)
-        if len(f.carried):
-            self._carry()
+        if self._carried_bodies:
+            self._place_carried_bodies()
 
     def _carry(self) -> None:
         f = self.frame
         write_carried(f.carried, f.mounting, f.rows, self._scratch)
+        self._place_carried_bodies()
+
+    def _place_carried_bodies(self) -> None:
+        """What is carried and has a body is where its row is."""
+        f = self.frame
         for actor in self._carried_bodies:
             x, y, z, pitch, yaw, roll = f.pose(actor.row)
             w, slot = self.worlds, actor.slot

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from simulator.carla_server.tick import tick_world
 from simulator.kernel import kernel
 from simulator.roads.network import RoadArrays
 from simulator.sensors.pose import rotation_of, set_axes
@@ -139,6 +140,17 @@ class Frame:
 
 
 _DEGREES = 180.0 / math.pi
+
+
+@kernel
+def tick_and_write(w, bodies, net, seconds, steps, row_of_slot, rows, vehicles, walkers, light_ids, first_light_row,
+                   lights, carried, mounting, scratch):  # type: ignore[no-untyped-def]  # fmt: skip
+    """A tick (`tick.tick_world`), then every row: one call from Python, which costs more than what it does."""
+    if steps > 0:
+        tick_world(w, bodies, net, seconds, steps)
+    write_bodies(w, bodies, net, row_of_slot, rows, vehicles, walkers, light_ids)
+    write_lights(w, net, first_light_row, lights)
+    write_carried(carried, mounting, rows, scratch)
 
 
 @kernel

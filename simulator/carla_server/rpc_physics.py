@@ -122,6 +122,23 @@ def get_wheel_steer_angle(server: CarlaServer, actor_id: Any, wheel: Any) -> flo
     return float(server.episode.worlds["steer_angle"][0, slot]) / STEERING_GAIN * _MAX_STEER
 
 
+@method(Result.VALUE, Support.APPROXIMATES, "all wheels alike, from the way travelled")
+def get_wheel_pitch_angle(server: CarlaServer, actor_id: Any, wheel: Any) -> float:
+    slot = _vehicle(server, actor_id).slot
+    encoding.whole(wheel, "wheel", 0, 255)
+    return math.degrees(float(server.episode.worlds["travelled"][0, slot]) / _WHEEL_RADIUS) % 360.0
+
+
+@method(Result.VOID, Support.REFUSES, "wheels turn with the steering and the way travelled alone")
+def set_wheel_pitch_angle(server: CarlaServer, actor_id: Any, wheel: Any, angle: Any) -> None:
+    raise encoding.RpcError("wheels turn with the way travelled alone")
+
+
+@method(Result.VOID, Support.REFUSES, "wheels turn with the steering and the way travelled alone")
+def set_wheel_steer_direction(server: CarlaServer, actor_id: Any, wheel: Any, angle: Any) -> None:
+    raise encoding.RpcError("wheels turn with the steering alone")
+
+
 @method(Result.VOID, note="pedals from the dynamics; the gains have no effect")
 def apply_ackermann_control_to_vehicle(server: CarlaServer, actor_id: Any, control: Any) -> None:
     actor = _vehicle(server, actor_id)

@@ -59,12 +59,12 @@ def get_names_of_all_objects(server: CarlaServer) -> list[str]:
     return [o.name for o in town_objects(server.episode)]
 
 
-@method(Result.VALUE, note="all lamps of the town; colour and intensity are kept and reported, cameras show on and off")
+@method(Result.VALUE, note="all lamps of the town")
 def query_lights_state(server: CarlaServer, endpoint: Any) -> list[Any]:
     return server.episode.street_lights()
 
 
-@method(Result.VOID, Support.APPROXIMATES, "states are kept and reported; cameras light all lamps of a town or none")
+@method(Result.VOID, Support.APPROXIMATES, "states are kept and reported; cameras light the lamps when it is dark")
 def update_lights_state(server: CarlaServer, endpoint: Any, states: Any, discard: Any) -> None:
     lights = {light[0]: light for light in server.episode.street_lights()}
     for state in encoding.items(states, "lights"):

@@ -20,15 +20,17 @@ _SIDE_DOORS = 4
 def apply_control_to_vehicle(server: CarlaServer, actor_id: Any, control: Any) -> None:
     slot = server.episode.registry.with_body(actor_id, ActorKind.VEHICLE).slot
     throttle, steer, brake, hand_brake, reverse, manual, gear = encoding.fields(control, 7, "VehicleControl")
-    w, b = server.episode.worlds, server.episode.bodies
-    server.ackermann.pop(actor_id, None)
-    w["throttle"][0, slot] = encoding.number(throttle, "throttle")
-    w["steer"][0, slot] = encoding.number(steer, "steer")
-    w["brake"][0, slot] = encoding.number(brake, "brake")
-    w["hand_brake"][0, slot] = encoding.flag(hand_brake, "hand_brake")
-    w["reverse"][0, slot] = encoding.flag(reverse, "reverse")
-    b["manual"][0, slot] = encoding.flag(manual, "manual_gear_shift")
-    b["gear"][0, slot] = encoding.whole(gear, "gear", -(1 << 31), (1 << 31) - 1)
+    if server.ackermann:
+        server.ackermann.pop(actor_id, None)
+    pedals = (encoding.number(throttle, "throttle"), encoding.number(steer, "steer"), encoding.number(brake, "brake"))
+    switches = (hand_brake, reverse, manual)
+    if not all(type(s) is bool for s in switches):
+        raise encoding.BadArgument("hand_brake, reverse or manual_gear_shift is not a boolean")
+    chosen = encoding.whole(gear, "gear", -(1 << 31), (1 << 31) - 1)
+    c = server.episode.columns
+    c.throttle[slot], c.steer[slot], c.brake[slot] = pedals
+    c.hand_brake[slot], c.reverse[slot], c.manual[slot] = switches
+    c.gear[slot] = chosen
 
 
 @method(Result.VALUE)

@@ -17,6 +17,7 @@ import selectors
 import signal
 import socket
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -110,9 +111,14 @@ class CarlaServer:
             if ready is not None:
                 ready()
             while not self.stopping:
-                for key, mask in self.selector.select(self._patience()):
-                    key.data(mask)
-                self._keep_time()
+                try:
+                    for key, mask in self.selector.select(self._patience()):
+                        key.data(mask)
+                    self._keep_time()
+                except Exception as error:  # whatever one event does to us, the others go on
+                    where = traceback.extract_tb(error.__traceback__)[-1]
+                    LOG.error("event failed: %r at %s:%s", error, where.filename, where.lineno)
+                    self._next_tick = time.monotonic() + self.settings.seconds
         finally:
             for number, handler in old.items():
                 signal.signal(number, handler)

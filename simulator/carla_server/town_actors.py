@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simulator.carla_server.encoding import Transform
+from simulator.carla_server.signs import town_signs
 from simulator.roads.network import LaneType, RoadArrays, RoadNetwork
 from simulator.roads.queries import lane_pitch, lane_pose, lane_width
 
@@ -56,6 +57,16 @@ def stop_signs(network: RoadNetwork) -> list[TownActor]:
         half = (float(a.stop_extent_x[k]), float(a.stop_extent_y[k]), _BOX_HEIGHT)
         name = "" if sign.startswith("stencil") else sign
         found.append(TownActor("traffic.stop", (*place, 0.0, math.degrees(facing), 0.0), name, (centre, half)))
+    return found
+
+
+def other_signs(network: RoadNetwork) -> list[TownActor]:
+    """Yield and speed signs."""
+    found = []
+    for sign in town_signs(network):
+        x, y, z, yaw = sign["pose"]
+        box = (tuple(sign["centre"]), tuple(sign["half"]))
+        found.append(TownActor(sign["type_id"], (x, y, z, 0.0, yaw, 0.0), sign["sign"], box))
     return found
 
 
