@@ -15,7 +15,7 @@ ego vehicle. One tick:
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 import numpy as np
@@ -24,6 +24,7 @@ from envs.carla.client import CarlaClient
 from envs.carla.ego import EgoVehicle, Hit
 from envs.carla.names import carla_world_name
 from envs.carla.puppets import Puppets
+from envs.carla.sensors import CarlaRig
 from envs.carla.traffic_lights import TrafficLights
 from envs.routes import RouteBatch
 from envs.tick import log_ego, move_world, settle_world, tick_rules
@@ -34,6 +35,7 @@ from scenarios.weather import WEATHER_FIELDS
 from simulator.collisions import collide, mass_of, strike
 from simulator.densities import NO_AMBIENT, Ambient
 from simulator.errors import SimulatorError
+from simulator.sensors.specs import SensorSpec
 from simulator.state import EGO, MAX_CONTACTS
 from simulator.tracking import track_actor, track_ego
 
@@ -60,6 +62,7 @@ class CarlaWorld(WorldBatch):
         self.client = client
         self.ego: EgoVehicle | None = None
         self.hits: list[Hit] = []
+        self._rigs: list[CarlaRig] = []
         self._puppets = Puppets(client)
         self._lights = TrafficLights(client, routes.network, client.options.lights)
         self._weather: bytes = b""
@@ -76,9 +79,7 @@ class CarlaWorld(WorldBatch):
         self._only(index)
         super().reset(0, start)
         w = self.worlds[0]
-        if self.ego is not None:
-            self.ego.destroy()
-            self.ego = None
+        self._remove_ego()
         self._puppets.clear(float(w["x"][EGO]), float(w["y"][EGO]), float(w["z"][EGO]))
         self._weather = b""
         self._unheard = self._unseen = 0
@@ -115,6 +116,8 @@ class CarlaWorld(WorldBatch):
         self._lights.send(w)
         self.client.batch([*self._puppets.commands(w), self.ego.control(w)], "moving actors")
         snapshot = self.client.tick()
+        for rig in self._rigs:
+            rig.frame = snapshot.frame
         height = self.ego.read(w, snapshot)
         with self._ego_untouched(w):
             collide(w)
@@ -161,10 +164,39 @@ class CarlaWorld(WorldBatch):
 
     def close(self) -> None:
         """Take the ego vehicle and all others out of CARLA's world."""
+        self._remove_ego()
+        self._puppets.destroy()
+
+    def sensor_rig(self, specs: Sequence[SensorSpec], index: int = 0) -> CarlaRig:
+        """CARLA's own sensors on the ego vehicle of the running route. The server ticks once for them to measure.
+
+        Raises:
+            SimulatorError: before a route has begun, or when the server fails.
+        """
+        self._only(index)
+        if self.ego is None:
+            raise SimulatorError("no route has begun; reset the world first")
+        rig = CarlaRig(
+            specs,
+            self.client,
+            self.ego,
+            self.routes.network,
+            self.worlds,
+            lambda actor: self._puppets.slots.get(actor, -1),
+        )
+        self._rigs.append(rig)
+        if not self.worlds["tick"][0]:
+            self.client.batch([self.ego.standing()], "placing the ego vehicle")
+        rig.frame = self.client.tick().frame
+        return rig
+
+    def _remove_ego(self) -> None:
+        for rig in self._rigs:
+            rig.destroy()
+        self._rigs = []
         if self.ego is not None:
             self.ego.destroy()
             self.ego = None
-        self._puppets.destroy()
 
     @contextlib.contextmanager
     def _ego_untouched(self, w: np.void) -> Iterator[None]:
