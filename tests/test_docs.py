@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.options import RunOptions
+from evaluation.options import BackendOptions, RunOptions
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -60,7 +60,19 @@ def test_links_to_files_lead_somewhere(page: Path):
 def test_the_readme_has_every_option_and_no_other():
     table = re.findall(r"^\| (`--.*?) \|", (ROOT / "README.md").read_text(encoding="utf-8").replace("\\|", "/"), re.M)
     told = {name for row in table for name in re.findall(r"--([a-z-]+)", row)}
-    assert told == {field.name.replace("_", "-") for field in dataclasses.fields(RunOptions)}
+    assert told == option_names(RunOptions)
+
+
+def test_the_page_of_the_carla_backend_has_every_option_of_it():
+    page = (ROOT / "docs" / "carla_backend.md").read_text(encoding="utf-8").replace("\\|", "/")
+    told = {name for row in re.findall(r"^\| (`--.*?) \|", page, re.M) for name in re.findall(r"--([a-z-]+)", row)}
+    assert option_names(BackendOptions) <= told
+
+
+def option_names(options: type) -> set[str]:
+    """Options of a dataclass, but for those of dataclasses in it, which have pages of their own."""
+    fields = dataclasses.fields(options)
+    return {field.name.replace("_", "-") for field in fields if not dataclasses.is_dataclass(field.default)}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
