@@ -32,13 +32,14 @@ from envs.world import SETTLING_TICKS, EpisodeStart, Snapshot, WorldBatch
 from leaderboard_adapters.criteria import reset_criteria
 from leaderboard_adapters.criteria_state import MAP_GEOMETRY, UNCLASSIFIED, empty_criteria
 from scenarios.weather import WEATHER_FIELDS
-from simulator.collisions import collide, mass_of, strike
+from simulator.collisions import collide, mass_of, overlap, strike
 from simulator.densities import NO_AMBIENT, Ambient
 from simulator.errors import SimulatorError
 from simulator.sensors.specs import SensorSpec
 from simulator.state import EGO, MAX_CONTACTS
 from simulator.tracking import track_actor, track_ego
 
+NEARLY = 0.5  # m between boxes that may have touched before CARLA pushed them apart
 FALLEN = 5.0  # m below its lane from which the ego has left the town through the ground
 _FRESH_CRITERIA = empty_criteria(1)
 _SCENERY = ("static.", "traffic.")  # type ids of what is part of the town
@@ -154,7 +155,7 @@ class CarlaWorld(WorldBatch):
         if self._unheard:
             found.append(f"{self._unheard} ticks in which boxes touched and CARLA reported no collision")
         if self._unseen:
-            found.append(f"{self._unseen} collisions with actors that CARLA reported where boxes did not touch")
+            found.append(f"{self._unseen} collisions with actors that CARLA reported where boxes were apart")
         return tuple(found)
 
     @property
@@ -219,7 +220,7 @@ class CarlaWorld(WorldBatch):
             strength = float(np.hypot(*hit.impulse[:2])) / self.ego.mass
             contacts[slot] = max(contacts.get(slot, 0.0), strength)
             if slot > EGO and slot not in touched:
-                self._unseen += 1
+                self._unseen += not _nearly_touch(w, slot)
                 mass = mass_of(w, slot)
                 strike(w, slot, -hit.impulse[0] / mass, -hit.impulse[1] / mass)
         if touched and not self.hits:
@@ -254,3 +255,12 @@ class CarlaWorld(WorldBatch):
         raise SimulatorError(
             f"{what}: a world on a CARLA server cannot be copied or put back; use the embedded town for that"
         )
+
+
+def _nearly_touch(w: np.void, slot: int) -> bool:
+    """Whether the box of the ego, grown by `NEARLY`, meets that of an actor."""
+    sizes = [float(w[name][EGO]) for name in ("half_length", "half_width")]
+    w["half_length"][EGO], w["half_width"][EGO] = (size + NEARLY for size in sizes)
+    depth, _, _ = overlap(w, EGO, slot)
+    w["half_length"][EGO], w["half_width"][EGO] = sizes
+    return bool(depth > 0.0)
