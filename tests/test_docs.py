@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.options import OfficialOptions, RunOptions
+from evaluation.options import BackendOptions, OfficialOptions, RunOptions
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -63,10 +63,13 @@ def test_the_readme_has_every_option_and_no_other():
     assert told == option_names(RunOptions)
 
 
-def test_the_page_of_the_official_evaluator_has_every_option_of_it():
-    table = re.findall(r"^\| (`--.*?) \|", (ROOT / "docs" / "official.md").read_text(encoding="utf-8"), re.M)
-    told = {name for row in table for name in re.findall(r"--([a-z0-9-]+)", row)}
-    assert option_names(OfficialOptions) <= told
+@pytest.mark.parametrize(
+    ("name", "options"), [("carla_backend.md", BackendOptions), ("official.md", OfficialOptions)], ids=["carla", "official"]
+)
+def test_a_page_has_every_option_of_its_subject(name: str, options: type):
+    page = (ROOT / "docs" / name).read_text(encoding="utf-8").replace("\|", "/")
+    rows = re.findall(r"^\| (`--.*?) \|", page, re.M)
+    assert option_names(options) <= {option for row in rows for option in re.findall(r"--([a-z0-9-]+)", row)}
 
 
 def option_names(options: type) -> set[str]:

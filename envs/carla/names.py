@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from leaderboard_adapters.own_record import OWN_TRAFFIC
 from simulator import WORLD, WORLD_VERSION
 from simulator.densities import NO_AMBIENT, Ambient
 
@@ -22,5 +23,5 @@ def carla_world_name(
     if _OWN_TOWN in towns:
         name = f"{WORLD} behind CARLA {version} protocol"
     else:
-        name = f"carla {version} server, traffic routegym/{WORLD_VERSION}"
+        name = f"carla {version} server, {OWN_TRAFFIC}{WORLD_VERSION}"
     return name + ("" if lights == "routegym" else f", lights of the {lights}") + ambient.world.removeprefix(WORLD)

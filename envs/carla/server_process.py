@@ -57,6 +57,7 @@ class ServerProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,
+                env={**os.environ, "PYTHONPATH": _search_path()},
                 start_new_session=True,  # it outlives this process's group, to clear up behind it
                 pass_fds=[self.ports.file],  # the ports are taken as long as the keeper lives
             )
@@ -124,6 +125,12 @@ def resident_bytes(pid: int) -> int:
             return int(file.read().split()[1]) * _PAGE_BYTES
     except (OSError, ValueError, IndexError):
         return 0
+
+
+def _search_path() -> str:
+    """PYTHONPATH with which `python -m simulator.carla_server` runs from anywhere."""
+    root = str(Path(__file__).resolve().parent.parent.parent)
+    return os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
 
 
 def _fill(command: str, fields: dict[str, str]) -> str:

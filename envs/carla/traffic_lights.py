@@ -7,10 +7,22 @@ a group) is set on the server and held there until the scenario lets go.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from envs.carla.client import CarlaClient
 from simulator.roads.network import RoadNetwork
+
+if TYPE_CHECKING:
+    import carla
+
+
+def lights_by_index(world: carla.World, network: RoadNetwork) -> dict[int, carla.TrafficLight]:
+    """Traffic lights of a CARLA world by their index in the town's arrays."""
+    actors = world.get_actors().filter("traffic.traffic_light*")
+    by_id = {actor.get_opendrive_id(): actor for actor in actors}
+    return {light: by_id[name] for light, name in enumerate(network.light_ids) if name in by_id}
 
 
 class TrafficLights:
@@ -24,10 +36,9 @@ class TrafficLights:
         """`whose`: "routegym" or "server". The client's town is `network`."""
         self._client, self._whose = client, whose
         with client.calls("asking for traffic lights", client.options.load_s):
-            actors = client.world.get_actors().filter("traffic.traffic_light*")
-            by_id = {actor.get_opendrive_id(): actor for actor in actors}
-        self._actors = [by_id.get(name) for name in network.light_ids]
-        self.missing = tuple(name for name in network.light_ids if name not in by_id)
+            found = lights_by_index(client.world, network)
+        self._actors = [found.get(light) for light in range(len(network.light_ids))]
+        self.missing = tuple(name for light, name in enumerate(network.light_ids) if light not in found)
         self._group = np.asarray(network.arrays.light_group)
         self._told = np.full(len(self._actors), -1, np.int64)
         self._held = np.zeros(len(self._actors), bool)  # by a scenario, on the server

@@ -15,7 +15,7 @@ ego vehicle. One tick:
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 import numpy as np
@@ -24,6 +24,7 @@ from envs.carla.client import CarlaClient
 from envs.carla.ego import EgoVehicle, Hit
 from envs.carla.names import carla_world_name
 from envs.carla.puppets import Puppets
+from envs.carla.sensors import CarlaRig
 from envs.carla.traffic_lights import TrafficLights
 from envs.routes import RouteBatch
 from envs.tick import log_ego, move_world, settle_world, tick_rules
@@ -31,12 +32,14 @@ from envs.world import SETTLING_TICKS, EpisodeStart, Snapshot, WorldBatch
 from leaderboard_adapters.criteria import reset_criteria
 from leaderboard_adapters.criteria_state import MAP_GEOMETRY, UNCLASSIFIED, empty_criteria
 from scenarios.weather import WEATHER_FIELDS
-from simulator.collisions import collide, mass_of, strike
+from simulator.collisions import collide, mass_of, overlap, strike
 from simulator.densities import NO_AMBIENT, Ambient
 from simulator.errors import SimulatorError
+from simulator.sensors.specs import SensorSpec
 from simulator.state import EGO, MAX_CONTACTS
 from simulator.tracking import track_actor, track_ego
 
+NEARLY = 0.5  # m between boxes that may have touched before CARLA pushed them apart
 FALLEN = 5.0  # m below its lane from which the ego has left the town through the ground
 _FRESH_CRITERIA = empty_criteria(1)
 _SCENERY = ("static.", "traffic.")  # type ids of what is part of the town
@@ -60,6 +63,7 @@ class CarlaWorld(WorldBatch):
         self.client = client
         self.ego: EgoVehicle | None = None
         self.hits: list[Hit] = []
+        self._rigs: list[CarlaRig] = []
         self._puppets = Puppets(client)
         self._lights = TrafficLights(client, routes.network, client.options.lights)
         self._weather: bytes = b""
@@ -76,9 +80,7 @@ class CarlaWorld(WorldBatch):
         self._only(index)
         super().reset(0, start)
         w = self.worlds[0]
-        if self.ego is not None:
-            self.ego.destroy()
-            self.ego = None
+        self._remove_ego()
         self._puppets.clear(float(w["x"][EGO]), float(w["y"][EGO]), float(w["z"][EGO]))
         self._weather = b""
         self._unheard = self._unseen = 0
@@ -115,6 +117,8 @@ class CarlaWorld(WorldBatch):
         self._lights.send(w)
         self.client.batch([*self._puppets.commands(w), self.ego.control(w)], "moving actors")
         snapshot = self.client.tick()
+        for rig in self._rigs:
+            rig.frame = snapshot.frame
         height = self.ego.read(w, snapshot)
         with self._ego_untouched(w):
             collide(w)
@@ -151,7 +155,7 @@ class CarlaWorld(WorldBatch):
         if self._unheard:
             found.append(f"{self._unheard} ticks in which boxes touched and CARLA reported no collision")
         if self._unseen:
-            found.append(f"{self._unseen} collisions with actors that CARLA reported where boxes did not touch")
+            found.append(f"{self._unseen} collisions with actors that CARLA reported where boxes were apart")
         return tuple(found)
 
     @property
@@ -161,10 +165,39 @@ class CarlaWorld(WorldBatch):
 
     def close(self) -> None:
         """Take the ego vehicle and all others out of CARLA's world."""
+        self._remove_ego()
+        self._puppets.destroy()
+
+    def sensor_rig(self, specs: Sequence[SensorSpec], index: int = 0) -> CarlaRig:
+        """CARLA's own sensors on the ego vehicle of the running route. The server ticks once for them to measure.
+
+        Raises:
+            SimulatorError: before a route has begun, or when the server fails.
+        """
+        self._only(index)
+        if self.ego is None:
+            raise SimulatorError("no route has begun; reset the world first")
+        rig = CarlaRig(
+            specs,
+            self.client,
+            self.ego,
+            self.routes.network,
+            self.worlds,
+            lambda actor: self._puppets.slots.get(actor, -1),
+        )
+        self._rigs.append(rig)
+        if not self.worlds["tick"][0]:
+            self.client.batch([self.ego.standing()], "placing the ego vehicle")
+        rig.frame = self.client.tick().frame
+        return rig
+
+    def _remove_ego(self) -> None:
+        for rig in self._rigs:
+            rig.destroy()
+        self._rigs = []
         if self.ego is not None:
             self.ego.destroy()
             self.ego = None
-        self._puppets.destroy()
 
     @contextlib.contextmanager
     def _ego_untouched(self, w: np.void) -> Iterator[None]:
@@ -187,7 +220,7 @@ class CarlaWorld(WorldBatch):
             strength = float(np.hypot(*hit.impulse[:2])) / self.ego.mass
             contacts[slot] = max(contacts.get(slot, 0.0), strength)
             if slot > EGO and slot not in touched:
-                self._unseen += 1
+                self._unseen += not _nearly_touch(w, slot)
                 mass = mass_of(w, slot)
                 strike(w, slot, -hit.impulse[0] / mass, -hit.impulse[1] / mass)
         if touched and not self.hits:
@@ -222,3 +255,12 @@ class CarlaWorld(WorldBatch):
         raise SimulatorError(
             f"{what}: a world on a CARLA server cannot be copied or put back; use the embedded town for that"
         )
+
+
+def _nearly_touch(w: np.void, slot: int) -> bool:
+    """Whether the box of the ego, grown by `NEARLY`, meets that of an actor."""
+    sizes = [float(w[name][EGO]) for name in ("half_length", "half_width")]
+    w["half_length"][EGO], w["half_width"][EGO] = (size + NEARLY for size in sizes)
+    depth, _, _ = overlap(w, EGO, slot)
+    w["half_length"][EGO], w["half_width"][EGO] = sizes
+    return bool(depth > 0.0)
