@@ -15,8 +15,8 @@ class Agent(ABC):
     """Drives the ego vehicles of a batch of worlds.
 
     Life: `bind` once with the batch, `reset` for each world that begins an episode, `act` once a tick for all
-    worlds. An agent keeps its memory per world index, so that worlds may begin and end at different times. Everything
-    random comes from the seed given to `reset`. Worlds are read only.
+    worlds, `close` at the end. An agent keeps its memory per world index, so that worlds may begin and end at different
+    times. Everything random comes from the seed given to `reset`. Worlds are read only.
     """
 
     #: one line for `run_eval.py list agents`
@@ -32,3 +32,6 @@ class Agent(ABC):
     @abstractmethod
     def act(self) -> np.ndarray:
         """float64[B, 3]: throttle 0..1, brake 0..1, steer -1..1 (right positive) for every world of the batch."""
+
+    def close(self) -> None:  # noqa: B027 - most agents hold nothing
+        """Let go of processes and the like; called once, whatever has happened."""

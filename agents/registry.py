@@ -23,6 +23,10 @@ BUILT_IN = {
     "constant": ("agents.simple:Constant", "one control for ever; ARG = throttle,brake,steer (default 0.5,0,0)"),
     "random": ("agents.simple:Random", "seeded random controls"),
     "idle": ("agents.simple:Idle", "stands still"),
+    "official": (
+        "agents.autonomous:AutonomousAgentFile",
+        "a leaderboard agent file, in a process of its own; ARG = FILE[:CONFIG]",
+    ),
 }
 
 

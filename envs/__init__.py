@@ -24,6 +24,7 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(_HOME[name]), name)
 
 
+gym.register(id="RouteGym/Carla-v0", entry_point="envs.route_env:RouteEnv", kwargs={"backend": "carla"})
 gym.register(
     id="RouteGym/MiniTown-v0",
     entry_point="envs.route_env:RouteEnv",

@@ -15,7 +15,8 @@
 | 10 | criteria: events, scores, end of the route | `leaderboard_adapters.criteria` |
 
 The official loop ticks the world, calls the agent, then ticks background, scenarios and criteria on the same state
-(docs/bench2drive.md 2.1); seen from the agent that is this order.
+(docs/bench2drive.md 2.1); seen from the agent that is this order. On a CARLA server (`envs.carla`) the server's own
+tick stands between 3 and 4: it moves the ego, and what it says of the ego is what the rest of the order goes on with.
 """
 
 from __future__ import annotations
@@ -34,27 +35,39 @@ from simulator.tracking import track_actors, track_ego
 
 
 @kernel
+def move_world(w, d, control, net, routes):  # type: ignore[no-untyped-def]
+    """Steps 1-3 of one world. `control`: float64[3] throttle, brake, steer."""
+    w.throttle[EGO] = control[0]
+    w.brake[EGO] = control[1]
+    w.steer[EGO] = control[2]
+    perturb_control(w, d)
+    decide_all(w, net, routes)
+    move_actors(w, net, routes)
+
+
+@kernel
+def settle_world(w, net, routes):  # type: ignore[no-untyped-def]
+    """Steps 5-7 of one world."""
+    track_actors(w, net)
+    track_ego(w, net, routes)
+    tick_lights(w, net)
+    w.tick += 1
+    w.time = w.tick * TICK_SECONDS
+    tick_background(w, net, routes)
+    if w.pedestrians > 0.0 or w.parked_cars > 0.0:
+        tick_ambient(w, net, routes)
+
+
+@kernel
 def tick_traffic(worlds, directors, criteria, controls, net, routes):  # type: ignore[no-untyped-def]
     """Steps 1-7 for every world whose route has not ended. `controls`: float64[B, 3] throttle, brake, steer."""
     for b in range(worlds.shape[0]):
         if criteria[b].finished != 0:
             continue
         w = worlds[b]
-        w.throttle[EGO] = controls[b, 0]
-        w.brake[EGO] = controls[b, 1]
-        w.steer[EGO] = controls[b, 2]
-        perturb_control(w, directors[b])
-        decide_all(w, net, routes)
-        move_actors(w, net, routes)
+        move_world(w, directors[b], controls[b], net, routes)
         collide(w)
-        track_actors(w, net)
-        track_ego(w, net, routes)
-        tick_lights(w, net)
-        w.tick += 1
-        w.time = w.tick * TICK_SECONDS
-        tick_background(w, net, routes)
-        if w.pedestrians > 0.0 or w.parked_cars > 0.0:
-            tick_ambient(w, net, routes)
+        settle_world(w, net, routes)
 
 
 @kernel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -21,10 +21,29 @@ from envs.world import EpisodeStart, Snapshot, WorldBatch
 from leaderboard_adapters.criteria_state import RouteEnd
 from leaderboard_adapters.infractions import build_result
 from leaderboard_adapters.records import RouteResult
+from scenarios.route import Route
 from scenarios.route_file import read_routes
 from scenarios.suites import find_suite
 from simulator.densities import Ambient
 from simulator.errors import RouteFileError
+
+if TYPE_CHECKING:
+    from envs.carla.options import CarlaOptions
+
+
+def routes_on_one_town(routes: str | Path, town: str | None = None) -> list[Route]:
+    """Routes of a suite or file that lie on `town`, or on the only one that it has.
+
+    Raises:
+        RouteFileError: when there are several towns, or none.
+    """
+    file = find_suite(routes)
+    found = [r for r in read_routes(file) if town is None or r.town == town]
+    towns = sorted({r.town for r in found})
+    if len(towns) != 1:
+        picked = f"{', '.join(towns)}; pass town=..." if towns else f"none on {town}"
+        raise RouteFileError(f"{file}: an environment needs routes on one town, found {picked}")
+    return found
 
 
 def load_routes(routes: str | Path = "smoke", maps: str | Path | None = None, town: str | None = None) -> RouteBatch:
@@ -33,12 +52,7 @@ def load_routes(routes: str | Path = "smoke", maps: str | Path | None = None, to
     Raises:
         RouteFileError: when the file has routes on several towns and `town` picks none, or none on `town`.
     """
-    file = find_suite(routes)
-    found = [r for r in read_routes(file) if town is None or r.town == town]
-    towns = sorted({r.town for r in found})
-    if len(towns) != 1:
-        picked = f"{', '.join(towns)}; pass town=..." if towns else f"none on {town}"
-        raise RouteFileError(f"{file}: an environment needs routes on one town, found {picked}")
+    found = routes_on_one_town(routes, town)
     return prepare_routes(load_network(found[0], Path(maps) if maps else None), found)
 
 
@@ -91,6 +105,8 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
         render_mode: str | None = None,
         render_size: tuple[int, int] = (WIDTH, HEIGHT),
         render_view: str = "chase",
+        backend: str = "embedded",
+        carla: CarlaOptions | None = None,
         **load: Any,
     ) -> None:
         """
@@ -104,14 +120,24 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
             render_mode: None, "rgb_array", or "human" (needs the `view` extra).
             render_size: width and height of a frame, pixels.
             render_view: where the camera stands: "chase", "front" or "above".
+            backend: "embedded", or "carla": one world on a CARLA server (docs/carla_backend.md).
+            carla: the server, with `backend="carla"`; a running one on 127.0.0.1:2000 without it.
             load: `maps`, `town` for `load_routes`.
         """
         if frame_skip < 1:
             raise ValueError(f"frame_skip must be at least 1 tick, got {frame_skip}")
         self.num_envs = num_envs
         self.frame_skip = frame_skip
-        batch = routes if isinstance(routes, RouteBatch) else load_routes(routes, **load)
-        self.batch = WorldBatch(batch, num_envs, ambient=Ambient(pedestrians, parked_cars))
+        ambient = Ambient(pedestrians, parked_cars)
+        if backend == "carla":
+            from envs.carla.environment import open_world
+
+            self.batch: WorldBatch = open_world(routes, num_envs, carla, ambient, **load)
+        elif backend == "embedded":
+            batch = routes if isinstance(routes, RouteBatch) else load_routes(routes, **load)
+            self.batch = WorldBatch(batch, num_envs, ambient=ambient)
+        else:
+            raise ValueError(f"backend must be 'embedded' or 'carla', got {backend!r}")
         self._observation = make_observation(observation, self.batch.routes, num_envs)
         self.single_observation_space = self._observation.space
         self.single_action_space = gym.spaces.Box(-1.0, 1.0, (2,), np.float32)
@@ -192,7 +218,7 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
             network=self.batch.routes.network,
             notes=prepared.drive_notes(self.batch.directors[index]),
             seed=int(self.batch.worlds["seed"][index]),
-            **prepared.result_fields(self.batch.directors[index], self.batch.ambient.world),
+            **prepared.result_fields(self.batch.directors[index], self.batch.world_name),
         )
 
     def render(self) -> tuple[np.ndarray, ...] | None:
@@ -211,7 +237,8 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
         return tuple(self._renderer.frame(b) for b in range(self.num_envs))
 
     def close_extras(self, **kwargs: Any) -> None:
-        """Close the window; Gymnasium's `close` calls it."""
+        """Close the window and let the world go; Gymnasium's `close` calls it."""
+        self.batch.close()
         if self._renderer is not None:
             self._renderer.close()
 

@@ -5,8 +5,9 @@ This is the one implementation under every environment; a single environment is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -27,6 +28,10 @@ from simulator.kernel import kernel
 from simulator.signals import reset_lights, tick_lights
 from simulator.state import EGO, WORLD, Behaviour, Role, empty_worlds
 from simulator.tracking import track_actor, track_ego
+
+if TYPE_CHECKING:
+    from simulator.sensors.measurements import Measurement
+    from simulator.sensors.specs import SensorSpec
 
 LOG_COLUMNS = ("x", "y", "z", "yaw", "speed", "ax", "ay", "yaw_rate", "pitch", "throttle", "brake", "steer")
 MAX_LOG_TICKS = 4001  # the leaderboard ends a route after 4000 ticks
@@ -65,6 +70,16 @@ def begin_traffic(w, net, routes):  # type: ignore[no-untyped-def]
     """Background vehicles and ambient life of the start; scenarios have been placed before and keep their room."""
     populate(w, net, routes)
     populate_ambient(w, net, routes)
+
+
+class Rig(Protocol):
+    """What sensors of any world can do (`simulator.sensors.rig.SensorRig`)."""
+
+    def read(self) -> dict[str, tuple[int, Any]]:
+        """id -> (frame, data) as a leaderboard agent gets it."""
+
+    def measure(self) -> dict[str, Measurement]:
+        """id -> measurement in CARLA's own layout."""
 
 
 class Snapshot(NamedTuple):
@@ -201,6 +216,24 @@ class WorldBatch:
         for records, source in zip(batch.state, self.state, strict=True):
             _bytes(records)[:] = _bytes(source)[index]
         return batch
+
+    @property
+    def world_name(self) -> str:
+        """Name of this kind of world in results."""
+        return self.ambient.world
+
+    def sensor_rig(self, specs: Sequence[SensorSpec], index: int = 0) -> Rig:
+        """Sensors on the ego vehicle of one world, where a route has begun.
+
+        Raises:
+            SensorError: for specs that cannot be mounted.
+        """
+        from simulator.sensors.rig import SensorRig  # most agents look at the arrays
+
+        return SensorRig(specs, self.routes.network, self.worlds, world=index, net=self.routes.net)
+
+    def close(self) -> None:
+        """Let go of whatever is outside the arrays."""
 
     @property
     def state(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

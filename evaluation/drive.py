@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 from collections import OrderedDict
@@ -45,35 +46,57 @@ def drive_route(task: RouteTask, on_progress: Callable[[int, float], None]) -> R
         RouteGymError: when the route, its town or the agent cannot be made.
     """
     began = time.monotonic()
-    route = _find_route(task)
+    route = find_route(task)
     network = load_network(route, Path(task.maps) if task.maps else None, corridor=task.synthetic)
     batch = prepare_routes(network, [route])
     worlds = WorldBatch(batch, 1, log=True, ambient=Ambient(task.pedestrians, task.parked_cars))
+    return drive_world(task, worlds, on_progress, began=began, world=worlds.ambient.world)
+
+
+def drive_world(
+    task: RouteTask,
+    worlds: WorldBatch,
+    on_progress: Callable[[int, float], None],
+    *,
+    began: float,
+    world: str,
+    progress_ticks: int = PROGRESS_TICKS,
+) -> RouteResult:
+    """Drive the one route of a batch of one, that keeps a log, to its end.
+
+    Args:
+        began: when work on the route began, monotonic seconds.
+        world: name of the world in results.
+        progress_ticks: ticks between two reports of progress.
+    """
+    batch = worlds.routes
+    route = batch.routes[0].route
     agent = make_agent(task.agent)
-    agent.bind(worlds)
-    worlds.reset(0, EpisodeStart(route=0, seed=task.seed))
-    witness = Witness(worlds)
-    recorder = Recorder(worlds) if task.recordings else None
-    agent.reset(0, task.seed)
     crash: tuple[str, ...] = ()
     criteria = worlds.criteria
-    while criteria["finished"][0] == RouteEnd.RUNNING:
-        try:
-            controls = checked_controls(agent.act(), 1)
-        except Exception as error:
-            # the official evaluator keeps the partial score of a route whose agent crashed (docs/bench2drive.md 2.4)
+    with contextlib.closing(agent):
+        agent.bind(worlds)
+        worlds.reset(0, EpisodeStart(route=0, seed=task.seed))
+        witness = Witness(worlds)
+        recorder = Recorder(worlds) if task.recordings else None
+        agent.reset(0, task.seed)
+        while criteria["finished"][0] == RouteEnd.RUNNING:
+            try:
+                controls = checked_controls(agent.act(), 1)
+            except Exception as error:
+                # the official evaluator keeps the partial score of such a route (docs/bench2drive.md 2.4)
+                tick = int(worlds.worlds["tick"][0])
+                crash = (f"agent crashed at tick {tick}: {type(error).__name__}: {error}",)
+                worlds.finish(0, RouteEnd.AGENT_CRASHED)
+                witness.look()
+                break
+            worlds.tick(controls)
+            news = witness.look()
+            if recorder is not None:
+                recorder.note(new=news)
             tick = int(worlds.worlds["tick"][0])
-            crash = (f"agent crashed at tick {tick}: {type(error).__name__}: {error}",)
-            worlds.finish(0, RouteEnd.AGENT_CRASHED)
-            witness.look()
-            break
-        worlds.tick(controls)
-        news = witness.look()
-        if recorder is not None:
-            recorder.note(new=news)
-        tick = int(worlds.worlds["tick"][0])
-        if tick % PROGRESS_TICKS == 0:
-            on_progress(tick, float(criteria["route_percent"][0]))
+            if tick % progress_ticks == 0:
+                on_progress(tick, float(criteria["route_percent"][0]))
     ride = ride_log(worlds.log[0, : int(worlds.worlds["tick"][0])])
     if task.metric_info:
         write_metric_info(Path(task.metric_info) / task.save_name / METRIC_FILE, ride)
@@ -83,7 +106,7 @@ def drive_route(task: RouteTask, on_progress: Callable[[int, float], None]) -> R
         route,
         save_name=task.save_name,
         repetition=task.repetition,
-        network=network,
+        network=batch.network,
         witnessed=witness.circumstances,
         duration_system=time.monotonic() - began,
         notes=batch.routes[0].drive_notes(worlds.directors[0]) + crash,
@@ -93,7 +116,7 @@ def drive_route(task: RouteTask, on_progress: Callable[[int, float], None]) -> R
         suite=task.suite,
         comfort=smooth.official,
         comfort_corrected=smooth.corrected,
-        **batch.routes[0].result_fields(worlds.directors[0], worlds.ambient.world),
+        **batch.routes[0].result_fields(worlds.directors[0], world),
     )
     result = replace(result, timeline=witness.timeline(result.infractions, result.status))
     if recorder is None:
@@ -160,7 +183,12 @@ def ride_log(log: np.ndarray) -> MetricLog:
     )
 
 
-def _find_route(task: RouteTask) -> Route:
+def find_route(task: RouteTask) -> Route:
+    """The route of a task, from its file.
+
+    Raises:
+        RouteFileError: when the file lacks it.
+    """
     key = (task.route_file, Path(task.route_file).stat().st_mtime_ns)
     if key not in _files:
         _files[key] = {route.id: route for route in read_routes(task.route_file)}

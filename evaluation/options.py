@@ -31,6 +31,74 @@ documentation: docs/evaluation.md
 
 
 @dataclass(frozen=True)
+class OfficialOptions:
+    """The official evaluator, run from the user's own copy (docs/official.md)."""
+
+    official: bool = False
+    """Drive with the official Bench2Drive evaluator, unmodified, instead of RouteGym's own."""
+
+    bench2drive_root: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Checkout of Bench2Drive: the folder with leaderboard and scenario_runner."""
+
+    official_python: Annotated[str, tyro.conf.arg(metavar="PY")] = ""
+    """Python for the official code, such as a virtual environment's bin/python. Default: this one."""
+
+    carla_root: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """CARLA installation whose server is started. Without it, and without --carla-start, RouteGym's own server is."""
+
+    carla_python_api: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """CARLA's PythonAPI/carla, which holds the package `agents`. Default: that of --carla-root."""
+
+    official_agent: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Agent file for the official evaluator. Without it, --agent drives, through RouteGym's official_agent.py."""
+
+    agent_config: Annotated[str, tyro.conf.arg(metavar="TEXT")] = ""
+    """What --official-agent gets as its configuration."""
+
+    track: Literal["SENSORS", "MAP", "SENSORS_QUALIFIER", "MAP_QUALIFIER"] = "SENSORS"
+    """Track of the official evaluation."""
+
+    gpus: Annotated[str, tyro.conf.arg(metavar="IDS")] = ""
+    """GPUs such as 0,1,3, which the servers and agents get in turn. Default: no choice is made."""
+
+    routes_per_start: int = 20
+    """Routes that an evaluator drives before it and its server are started afresh."""
+
+
+@dataclass(frozen=True)
+class BackendOptions:
+    """The world to drive in (docs/carla_backend.md)."""
+
+    backend: Literal["embedded", "carla"] = "embedded"
+    """Drive in the embedded town, or on CARLA servers."""
+
+    carla: Annotated[str, tyro.conf.arg(metavar="HOST:PORT")] = ""
+    """CARLA server that is running already; several with commas between them."""
+
+    carla_start: Annotated[str, tyro.conf.arg(metavar="CMD")] = ""
+    """Shell command that starts a CARLA server, with {port} in it. Each worker starts its own; so does each official
+    evaluator, which has {gpu} too."""
+
+    carla_stop: Annotated[str, tyro.conf.arg(metavar="CMD")] = ""
+    """Shell command to run when a started server has been ended, with {port} in it; containers need one."""
+
+    carla_ports: Annotated[str, tyro.conf.arg(metavar="FIRST-LAST")] = "10000-19999"
+    """Ports for started servers, each takes a block of 8."""
+
+    carla_lights: Literal["routegym", "server"] = "routegym"
+    """Whose traffic lights: RouteGym's, or those of the server as they run there. Another world in results."""
+
+    carla_memory: Annotated[float, tyro.conf.arg(metavar="GB")] = 0.0
+    """Resident memory of a server or worker from which it is replaced between two routes; 0: never."""
+
+    carla_timeouts: Annotated[str, tyro.conf.arg(metavar="START,LOAD,TICK")] = "120,120,30"
+    """Seconds for a server to come up, to load a town, and for any other call, such as a tick."""
+
+    servers: int = 1
+    """CARLA servers side by side; as --workers, of which each has one. With --official, each has an evaluator."""
+
+
+@dataclass(frozen=True)
 class RunOptions:
     """Drive an agent closed-loop over the routes of a file and score it like the leaderboard."""
 
@@ -90,6 +158,12 @@ class RunOptions:
 
     json: bool = False
     """Print the scores as one JSON object, the last line of standard output."""
+
+    world: BackendOptions = BackendOptions()
+    """The world to drive in."""
+
+    evaluator: OfficialOptions = OfficialOptions()
+    """The official evaluator."""
 
 
 @dataclass(frozen=True)

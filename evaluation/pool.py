@@ -32,6 +32,7 @@ DRIVER = "evaluation.drive:drive_route"
 
 _TRIES = 2  # a route whose worker died is driven once more
 _START_TRIES = 3
+_GIVE_UP = 6  # failures of a worker's simulator in a row after which the rest is not tried
 _START_TIMEOUT_S = 120.0
 _POLL_S = 0.5  # how often a dead worker is looked for whose pipe a grandchild still holds open
 _GRACE_S = 2.0
@@ -41,7 +42,7 @@ _BOOT = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
 from evaluation.worker import main
-main(sys.argv[2], int(sys.argv[3]))
+main(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5]))
 """
 
 
@@ -93,6 +94,7 @@ class Pool:
         timeout_s: float = 600.0,
         earlier: Mapping[str, Sequence[str]] | None = None,
         log_folder: Path | None = None,
+        memory_gb: float = 0.0,
     ) -> None:
         """Nothing starts before `events` is iterated.
 
@@ -103,6 +105,7 @@ class Pool:
             timeout_s: seconds without progress after which a worker counts as hung.
             earlier: reasons of the failed attempts that a record id already has.
             log_folder: where each worker's output goes (`worker-<n>.log`); the caller's standard error without it.
+            memory_gb: resident memory of a worker from which it is replaced between routes; 0: never.
         """
         self._pending = deque(tasks)
         self._size = max(1, min(workers, len(tasks)))
@@ -111,6 +114,8 @@ class Pool:
         self._reasons: dict[str, list[str]] = {key: list(value) for key, value in (earlier or {}).items()}
         self._tries: dict[str, int] = {}
         self._log_folder = log_folder
+        self._memory_gb = memory_gb
+        self._simulator_failures = 0  # since a route was last driven to its end
         self._workers: list[_Worker] = []
         self._failed_starts = 0
 
@@ -123,11 +128,11 @@ class Pool:
         """
         with contextlib.ExitStack() as stack:
             stack.callback(self._stop)
-            interrupted = stack.enter_context(_interrupt_pipe())
+            interrupted = stack.enter_context(interrupt_pipe())
             self._workers = [self._start(number) for number in range(1, self._size + 1)]
             while self._pending or any(worker.task for worker in self._workers):
                 for worker in self._workers:
-                    if worker.ready and worker.task is None and self._pending:
+                    if worker.ready and not worker.leaving and worker.task is None and self._pending:
                         yield self._assign(worker)
                 ready = wait([interrupted, *(worker.connection for worker in self._workers)], _POLL_S)
                 if interrupted in ready:
@@ -142,9 +147,10 @@ class Pool:
             self._log_folder.mkdir(parents=True, exist_ok=True)
             log = os.open(self._log_folder / f"worker-{number}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         search_path = json.dumps([os.path.abspath(entry) for entry in sys.path])
+        numbers = (theirs.fileno(), os.getpid(), self._memory_gb)
         try:
             process = subprocess.Popen(
-                [sys.executable, "-c", _BOOT, search_path, self._driver, str(theirs.fileno())],
+                [sys.executable, "-c", _BOOT, search_path, self._driver, *map(str, numbers)],
                 stdin=subprocess.DEVNULL,
                 stdout=2 if log is None else log,  # standard output belongs to the command's own answer
                 stderr=log,
@@ -168,7 +174,7 @@ class Pool:
     def _receive(self, worker: _Worker) -> Iterator[PoolEvent]:
         """Everything that a worker has said, and what follows from its silence."""
         # Looked at before the pipe, so that nothing a worker said before its end is missed.
-        dead = worker.process.poll() is not None
+        dead = worker.process.poll() is not None or worker.leaving
         try:
             while worker.connection.poll():
                 yield from self._understand(worker, json.loads(worker.connection.recv_bytes()))
@@ -190,28 +196,49 @@ class Pool:
                 worker.tick, worker.completion = tick, completion
                 yield RouteProgress(worker.task, worker.number, tick, completion)
             case {"result": str(text)} if worker.task:
-                yield self._ended(worker, decode_result(text), "")
+                result = decode_result(text)
+                if leaving := message.get("leaving"):
+                    result = dataclasses.replace(result, notes=(*result.notes, f"a fresh worker followed: {leaving}"))
+                self._simulator_failures = 0
+                yield self._ended(worker, result, "")
+            case {"error": str(reason), "again": True} if worker.task:
+                self._simulator_failures += 1
+                yield self._failed(worker, reason)
+                if self._simulator_failures >= _GIVE_UP * self._size:
+                    yield from self._give_up(worker, reason)
             case {"error": str(reason), "status": str(status)} if worker.task:
                 yield self._ended(worker, failed_result(worker.task, status), reason)
+        worker.leaving = worker.leaving or "leaving" in message
 
     def _replace(self, worker: _Worker, how: str) -> Iterator[PoolEvent]:
         """Record what a lost worker was doing, and start another one if there is work left."""
         self._workers.remove(worker)
-        if worker.task is None and not worker.ready:
+        if worker.task is None and not worker.ready and not worker.leaving:
             self._failed_starts += 1
             if self._failed_starts >= _START_TRIES:
                 raise EvaluationError(f"workers cannot start ({how}); {self._log_hint(worker)}")
         if worker.task is not None:
-            task, key = worker.task, worker.task.record_id
-            self._tries[key] = self._tries.get(key, 0) + 1
-            again = self._tries[key] < _TRIES
-            if again:
-                self._pending.append(task)
-            reason = f"{how}, at tick {worker.tick} ({worker.completion:.1f} % of the route)"
-            yield self._ended(worker, failed_result(task, CRASHED), reason, final=not again)
+            yield self._failed(worker, f"{how}, at tick {worker.tick} ({worker.completion:.1f} % of the route)")
         if self._pending:
             self._workers.append(self._start(worker.number))
             self._workers.sort(key=lambda w: w.number)
+
+    def _give_up(self, worker: _Worker, reason: str) -> Iterator[RouteEnded]:
+        """Record all that is left as not driven: the simulator does not work, and waiting for it takes long."""
+        while self._pending:
+            worker.task, worker.tick, worker.started = self._pending.popleft(), 0, time.time()
+            why = f"not driven, as the simulator failed {self._simulator_failures} times in a row; the last: {reason}"
+            yield self._ended(worker, failed_result(worker.task, CRASHED), why)
+
+    def _failed(self, worker: _Worker, reason: str) -> RouteEnded:
+        """An attempt came to nothing through no fault of the agent; the route is driven once more if it may be."""
+        assert worker.task is not None
+        task, key = worker.task, worker.task.record_id
+        self._tries[key] = self._tries.get(key, 0) + 1
+        again = self._tries[key] < _TRIES
+        if again:
+            self._pending.append(task)
+        return self._ended(worker, failed_result(task, CRASHED), reason, final=not again)
 
     def _ended(self, worker: _Worker, result: RouteResult, reason: str, *, final: bool = True) -> RouteEnded:
         task = worker.task
@@ -262,6 +289,7 @@ class _Worker:
         self.process = process
         self.connection = connection
         self.ready = False
+        self.leaving = False
         self.task: RouteTask | None = None
         self.started = 0.0
         self.last_heard = time.monotonic()
@@ -322,7 +350,7 @@ def failed_result(task: RouteTask, status: str) -> RouteResult:
 
 
 @contextlib.contextmanager
-def _interrupt_pipe() -> Iterator[int]:
+def interrupt_pipe() -> Iterator[int]:
     """A file descriptor that becomes readable when SIGINT or SIGTERM arrives, instead of an exception anywhere."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)

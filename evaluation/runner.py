@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from agents.registry import check_agent
 from evaluation.cold_start import compile_kernels
 from evaluation.ledger import LEDGER_NAME, Attempt, Ledger
 from evaluation.options import EXIT_BELOW, EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK, RunOptions
-from evaluation.pool import DRIVER, Pool, RouteEnded
+from evaluation.pool import DRIVER, Pool, PoolEvent, RouteEnded
 from evaluation.progress import progress_view
 from evaluation.run_folder import export
 from evaluation.summary import print_summary, say, summary_document
@@ -46,10 +47,16 @@ def run(options: RunOptions, command: str, *, driver: str = DRIVER) -> int:
     Raises:
         RouteGymError: when the run cannot start or go on. What is finished stays in the ledger.
     """
+    if options.evaluator.official:
+        from evaluation.official_command import run_official
+
+        return run_official(options, command)
     console = Console(stderr=True)
     _check_options(options)
+    on_carla = options.world.backend == "carla"
     if driver == DRIVER:
         check_agent(options.agent)
+        _settle_agent_files(options)
     plan = plan_run(
         options.routes,
         agent=options.agent,
@@ -60,13 +67,34 @@ def run(options: RunOptions, command: str, *, driver: str = DRIVER) -> int:
         missing_maps=options.missing_maps,
         pedestrians=options.pedestrians,
         parked_cars=options.parked_cars,
+        maps_elsewhere=on_carla,
     )
     folder = run_folder(options, plan)
+    if on_carla:
+        from evaluation.carla_command import CARLA_DRIVER, settle_plan
+
+        plan, driver = settle_plan(options, plan, folder, console), CARLA_DRIVER
+
+    def drive(ledger: Ledger) -> None:
+        _drive(options, plan, ledger, console, folder, driver)
+
+    return carry_out(options, command, plan, folder, run_header(options, plan), console, drive)
+
+
+def carry_out(
+    options: RunOptions,
+    command: str,
+    plan: RunPlan,
+    folder: Path,
+    header: dict[str, Any],
+    console: Console,
+    drive: Callable[[Ledger], None],
+) -> int:
+    """Let `drive` fill the ledger of a run folder, then export and tell its results; as `run`."""
     with Ledger(folder) as ledger:
-        header = run_header(options, plan)
         ledger.start(header)
         try:
-            _drive(options, plan, ledger, console, folder, driver)
+            drive(ledger)
         except KeyboardInterrupt:  # or the pool's `Interrupted`, which is one
             results = final_results(plan, ledger)
             if results:
@@ -134,6 +162,24 @@ def final_results(plan: RunPlan, ledger: Ledger) -> list[RouteResult]:
     return [dataclasses.replace(last[key].result, index=i) for i, key in enumerate(keys) if key in last]
 
 
+def _settle_agent_files(options: RunOptions) -> None:
+    """Tell the workers what `--agent official:FILE` runs in, and refuse now what cannot be started."""
+    name, _, argument = options.agent.partition(":")
+    if name != "official":
+        return
+    from agents.autonomous import API_VARIABLE, PYTHON_VARIABLE, ROOT_VARIABLE, AgentFile  # brings the sensors
+
+    chosen = options.evaluator
+    for variable, value in (
+        (PYTHON_VARIABLE, chosen.official_python),
+        (ROOT_VARIABLE, chosen.bench2drive_root),
+        (API_VARIABLE, chosen.carla_python_api),
+    ):
+        if value:
+            os.environ[variable] = str(Path(value).absolute() if isinstance(value, Path) else value)
+    AgentFile.from_argument(argument)
+
+
 def _check_options(options: RunOptions) -> None:
     for name, value in (("workers", options.workers), ("timeout", options.timeout)):
         if not value > 0:
@@ -157,18 +203,35 @@ def _drive(options: RunOptions, plan: RunPlan, ledger: Ledger, console: Console,
     say(console, _opening(options, plan, len(done), folder))
     if not tasks:
         return
-    if driver == DRIVER:
+    carla = None
+    if options.world.backend == "carla":
+        from evaluation.carla_command import server_options, silence
+
+        carla = server_options(options, folder)
+        tasks = [dataclasses.replace(task, carla=dataclasses.asdict(carla)) for task in tasks]
+    if driver == DRIVER or carla:
         compile_kernels(console, folder / "logs")
     pool = Pool(
         tasks,
-        workers=options.workers,
+        workers=max(options.workers, options.world.servers if carla else 1),
         driver=driver,
-        timeout_s=options.timeout,
-        earlier=_reasons(attempts),
+        timeout_s=silence(options.timeout, carla) if carla else options.timeout,
+        memory_gb=options.world.carla_memory if carla else 0.0,
+        earlier=earlier_reasons(attempts),
         log_folder=folder / "logs",
     )
-    done_results = [attempt.result for attempt in done.values()]
-    with progress_view(console, len(plan.tasks), done_results) as view, contextlib.closing(pool.events()) as events:
+    record_events(pool.events(), ledger, console, len(plan.tasks), [attempt.result for attempt in done.values()])
+
+
+def record_events(
+    events: Generator[PoolEvent, None, None],
+    ledger: Ledger,
+    console: Console,
+    total: int,
+    done: Iterable[RouteResult],
+) -> None:
+    """Put what a pool tells into the ledger and on the screen. `done`: results that are there, of `total` in all."""
+    with progress_view(console, total, done) as view, contextlib.closing(events):
         for event in events:
             if isinstance(event, RouteEnded):
                 ledger.add(event.attempt)
@@ -190,7 +253,8 @@ def _opening(options: RunOptions, plan: RunPlan, done: int, folder: Path) -> str
     return "\n".join(lines)
 
 
-def _reasons(attempts: Sequence[Attempt]) -> dict[str, list[str]]:
+def earlier_reasons(attempts: Sequence[Attempt]) -> dict[str, list[str]]:
+    """Why attempts failed, by record id, '' for those that did not."""
     reasons: dict[str, list[str]] = {}
     for attempt in attempts:
         reasons.setdefault(attempt.result.route_id, []).append(attempt.reason)

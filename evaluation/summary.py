@@ -20,7 +20,7 @@ from leaderboard_adapters.efficiency import efficiency
 from leaderboard_adapters.records import RouteResult
 from leaderboard_adapters.result_checks import counted, ids_of
 from leaderboard_adapters.scores import driving_score, route_completion, success_rate
-from leaderboard_adapters.worlds import is_embedded, maps_label, world_label
+from leaderboard_adapters.worlds import has_own_traffic, maps_label, world_label
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def print_summary(console: Console, title: str, results: Sequence[RouteResult]) 
     """A table a block: a row a scenario type, and the totals (driving score, success rate, route completion)."""
     for group in _groups(results):
         block = _block(group)
-        no_score = " (no Bench2Drive scores)" if is_embedded(block.world) else ""
+        no_score = " (no Bench2Drive scores)" if has_own_traffic(block.world) else ""
         say(console, f"\n{title}: {block.maps}, world {block.world}{no_score}")
         console.print(_table(group))
         say(console, _more(block, group))

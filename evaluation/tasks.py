@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from scenarios.route import Route
 from scenarios.route_file import read_routes
@@ -50,6 +52,7 @@ class RouteTask:
     parked_cars: float = 0.0  # share of the parking places that are taken
     metric_info: str = ""  # folder for metric_info.json files, absolute path; none are written without it
     recordings: str = ""  # folder for recordings, absolute path; none are written without it
+    carla: Mapping[str, Any] | None = None  # the CARLA server to drive on: `envs.carla.options.CarlaOptions` as a dict
 
     @property
     def save_name(self) -> str:
@@ -87,6 +90,17 @@ class RunPlan:
         """Routes to be driven, in file order, each once."""
         return tuple(dict.fromkeys(task.route_id for task in self.tasks))
 
+    def in_world(self, world: str) -> RunPlan:
+        """The same plan, to be driven in another world."""
+        return dataclasses.replace(self, tasks=tuple(dataclasses.replace(task, world=world) for task in self.tasks))
+
+    def without_towns(self, towns: Sequence[str]) -> RunPlan:
+        """The same plan without the routes on some towns."""
+        skipped = [SkippedRoute(t.route_id, t.town) for t in self.tasks if t.town in towns and not t.repetition]
+        kept = [task for task in self.tasks if task.town not in towns]
+        tasks = tuple(dataclasses.replace(task, index=index) for index, task in enumerate(kept))
+        return dataclasses.replace(self, tasks=tasks, skipped=(*self.skipped, *skipped))
+
 
 def plan_run(
     routes: str,
@@ -99,8 +113,11 @@ def plan_run(
     missing_maps: str = "error",
     pedestrians: float = 0.0,
     parked_cars: float = 0.0,
+    maps_elsewhere: bool = False,
 ) -> RunPlan:
     """Read the route file, choose its routes, find their towns and lay out the tasks; arguments as in `RunOptions`.
+
+    `maps_elsewhere`: the simulator has its own maps, so that none has to be there.
 
     Raises:
         RouteFileError: when the file or suite is not there, is malformed, or lacks a chosen route.
@@ -123,7 +140,7 @@ def plan_run(
     chosen = select_routes(routes_of_file, route_ids)
     _check_scenario_types(chosen)
     paths = {town: find_town(town, maps) for town in sorted({route.town for route in chosen})}
-    gaps = [town for town, path in paths.items() if path is None]
+    gaps = [] if maps_elsewhere else [town for town, path in paths.items() if path is None]
     missing = {town: [route.id for route in chosen if route.town == town] for town in gaps}
     if missing and missing_maps == "error":
         raise MissingMapError(_missing_towns(missing, maps))

@@ -18,6 +18,8 @@ KEY = "routegym"
 
 #: What the worlds that this package simulates itself are called; a version follows.
 EMBEDDED = "routegym-embedded/"
+#: What the names of CARLA worlds say in which this package moves all but the ego vehicle; a version follows.
+OWN_TRAFFIC = "traffic routegym/"
 
 _TEXTS = ("world", "scorer", "suite", "agent", "scenario_type")
 _NUMBERS = ("seed", "num_ticks", "attempt")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from leaderboard_adapters.own_record import RunInfo
 from leaderboard_adapters.records import RouteResult
 from leaderboard_adapters.result_checks import Finding, counted, ids_of
-from leaderboard_adapters.worlds import is_embedded, world_label
+from leaderboard_adapters.worlds import has_own_traffic, is_embedded, world_label
 
 
 def check_run(results: Sequence[RouteResult], run: RunInfo | None) -> Iterator[Finding]:
@@ -16,6 +16,9 @@ def check_run(results: Sequence[RouteResult], run: RunInfo | None) -> Iterator[F
     if is_embedded(world):
         text = f"these are no Bench2Drive scores: the world is {world}, not CARLA."
         yield Finding("warning", "embedded world", text)
+    elif has_own_traffic(world):
+        text = f"these are no Bench2Drive scores: traffic and scenarios are RouteGym's own ({world})."
+        yield Finding("warning", "own traffic", text)
     if run is not None and len(run.routes) < run.suite_routes:
         text = f"{run.suite_label} were to be driven; the scores are over these."
         if run.skipped:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from leaderboard_adapters.own_record import EMBEDDED
+from leaderboard_adapters.own_record import EMBEDDED, OWN_TRAFFIC
 from leaderboard_adapters.records import RouteResult
 from simulator.roads.towns import available_towns
 
@@ -47,6 +47,11 @@ def is_embedded(world: str) -> bool:
     return world.startswith(EMBEDDED)
 
 
+def has_own_traffic(world: str) -> bool:
+    """Whether traffic and scenarios are this package's, in its own world or on a CARLA server: no Bench2Drive score."""
+    return is_embedded(world) or OWN_TRAFFIC in world
+
+
 def world_label(results: Iterable[RouteResult]) -> str:
     """The worlds of some results, '' where none is told: so are the files of the official evaluator on CARLA."""
     return ", ".join(sorted({result.world for result in results if result.world}))
@@ -58,7 +63,9 @@ def incomparable(first: Sequence[RouteResult], second: Sequence[RouteResult]) ->
     Compared are worlds, kinds of map, and, where both tell them, suites and scorers.
     """
     worlds = [{result.world for result in results} for results in (first, second)]
-    if worlds[0] != worlds[1] and (all(all(w) for w in worlds) or any(is_embedded(w) for w in worlds[0] | worlds[1])):
+    if worlds[0] != worlds[1] and (
+        all(all(w) for w in worlds) or any(has_own_traffic(w) for w in worlds[0] | worlds[1])
+    ):
         return _differ("worlds", worlds)
     for what, values in (
         ("kinds of map", [{CORRIDORS if r.synthetic else "maps" for r in results} for results in (first, second)]),

@@ -49,5 +49,16 @@ class SensorError(RouteGymError):
     """Raised when a sensor is unknown, wrongly configured, or asked for what it cannot give."""
 
 
+class SimulatorError(RouteGymError):
+    """Raised when a CARLA server cannot be started or reached, or dies, hangs or misbehaves while a route is driven.
+
+    It says nothing about the agent: the route may be driven again.
+    """
+
+
+class SimulatorStartError(SimulatorError):
+    """Raised when no CARLA server comes up: no ports, no server, no answer. The process that asked is as it was."""
+
+
 class ServerError(RouteGymError):
     """Raised when the CARLA server cannot start: its port, town or folder."""

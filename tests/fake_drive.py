@@ -14,7 +14,7 @@ from pathlib import Path
 
 from evaluation.tasks import RouteTask
 from leaderboard_adapters.records import Infraction, RouteResult
-from simulator.errors import AgentError, RouteError
+from simulator.errors import AgentError, RouteError, SimulatorStartError
 
 NAME = "fake_drive:drive_route"
 
@@ -32,6 +32,8 @@ def drive_route(task: RouteTask, on_progress: Callable[[int, float], None]) -> R
         os._exit(7)
     elif deed == "refuse":
         raise RouteError(f"route {task.route_id}: position 1 is 12.0 m off the road; move it onto a lane")
+    elif deed == "simulator":
+        raise SimulatorStartError("the server is gone")
     elif deed == "agent":
         raise AgentError("weights.pt: no such file")
     elif deed == "bug":

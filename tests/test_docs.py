@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.options import RunOptions
+from evaluation.options import BackendOptions, OfficialOptions, RunOptions
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -60,7 +60,22 @@ def test_links_to_files_lead_somewhere(page: Path):
 def test_the_readme_has_every_option_and_no_other():
     table = re.findall(r"^\| (`--.*?) \|", (ROOT / "README.md").read_text(encoding="utf-8").replace("\\|", "/"), re.M)
     told = {name for row in table for name in re.findall(r"--([a-z-]+)", row)}
-    assert told == {field.name.replace("_", "-") for field in dataclasses.fields(RunOptions)}
+    assert told == option_names(RunOptions)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("carla_backend.md", BackendOptions), ("official.md", OfficialOptions)], ids=str
+)
+def test_a_page_has_every_option_of_its_subject(name: str, options: type):
+    page = (ROOT / "docs" / name).read_text(encoding="utf-8").replace("\\|", "/")
+    rows = re.findall(r"^\| (`--.*?) \|", page, re.M)
+    assert option_names(options) <= {option for row in rows for option in re.findall(r"--([a-z0-9-]+)", row)}
+
+
+def option_names(options: type) -> set[str]:
+    """Options of a dataclass, but for those of dataclasses in it, which have pages of their own."""
+    fields = dataclasses.fields(options)
+    return {field.name.replace("_", "-") for field in fields if not dataclasses.is_dataclass(field.default)}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

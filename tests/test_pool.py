@@ -80,6 +80,31 @@ def test_a_route_that_always_kills_its_worker_is_recorded_and_costs_nothing_else
     assert results["2"].scenario_type == "Accident"
 
 
+def test_a_worker_that_has_grown_is_replaced_between_routes():
+    pool = Pool(tasks("fake", 3), driver=fake_drive.NAME, memory_gb=0.001)
+    found = ended(pool)
+    assert [(e.task.route_id, e.attempt.number, e.attempt.reason) for e in found] == [(n, 1, "") for n in "123"]
+    for event in found:
+        (note,) = event.attempt.result.notes
+        assert note.startswith("a fresh worker followed: the worker had grown to ")
+
+
+def test_a_failing_simulator_is_not_held_against_the_agent():
+    found = ended(Pool(tasks("fake:simulator@2", 3), driver=fake_drive.NAME))
+    assert [(e.task.route_id, e.final) for e in found] == [("1", True), ("2", False), ("3", True), ("2", True)]
+    assert {e.attempt.reason for e in found if e.task.route_id == "2"} == {"the server is gone"}
+    assert found[-1].attempt.result.status == CRASHED
+
+
+def test_when_no_simulator_works_the_rest_is_recorded_untried():
+    deeds = ",".join(f"simulator@{number}" for number in range(1, 10))
+    found = ended(Pool(tasks(f"fake:{deeds}", 9), driver=fake_drive.NAME))
+    final = {e.task.route_id: e.attempt.reason for e in found if e.final}
+    assert sorted(final) == list("123456789")
+    untried = "not driven, as the simulator failed 6 times in a row; the last: the server is gone"
+    assert final["9"] == untried
+
+
 def test_a_worker_that_exits_by_itself_is_a_crash():
     events = ended(Pool(tasks("fake:exit@1", 1), driver=fake_drive.NAME))
     assert [e.attempt.reason for e in events] == ["the worker exited with code 7, at tick 1 (0.5 % of the route)"] * 2

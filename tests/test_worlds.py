@@ -42,6 +42,7 @@ def test_the_world_of_this_package_is_an_embedded_one() -> None:
         (OURS, {**OURS, "world": "routegym-embedded/3"}, "different worlds (routegym-embedded/2 and "),
         ({"world": "carla/0.9.15"}, {}, ""),
         ({"world": "carla/0.9.15"}, {"world": "carla/0.9.16"}, "different worlds"),
+        ({"world": "carla 0.9.16 server, traffic routegym/2"}, {}, "different worlds"),
         (OURS, {**OURS, "suite": "minitown60"}, "different suites (smoke and minitown60)"),
         (OURS, {**OURS, "scorer": "bench2drive-0.0.3"}, "different scorers"),
         (OURS, {**OURS, "synthetic": True}, "different kinds of map (maps and synthetic corridors)"),

@@ -45,6 +45,7 @@ class Method:
     name: str
     run: Callable[..., Any]
     arity: int  # arguments of the client, metadata left out
+    required: int  # of them those that clients of every version send
     result: Result
     support: Support
     note: str
@@ -69,11 +70,13 @@ def method(result: Result, support: Support = Support.WORKS, note: str = "") -> 
 
     def enter(function: Callable[..., Any]) -> Callable[..., Any]:
         name = function.__name__
-        arity = len(inspect.signature(function).parameters) - 1
+        parameters = inspect.signature(function).parameters.values()
+        arity = len(parameters) - 1
+        required = sum(parameter.default is parameter.empty for parameter in parameters) - 1
         group = function.__module__.rpartition(".")[2].removeprefix("rpc_")
         if name in METHODS and METHODS[name].run is not function:
             raise ValueError(f"the RPC method {name} is defined twice: in {METHODS[name].group} and {group}")
-        METHODS[name] = Method(name, function, arity, result, support, note, group)
+        METHODS[name] = Method(name, function, arity, required, result, support, note, group)
         return function
 
     return enter

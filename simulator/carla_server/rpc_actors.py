@@ -40,8 +40,8 @@ def spawn_actor(server: CarlaServer, description: Any, pose: Any) -> list[Any]:
 
 @method(Result.VALUE)
 def spawn_actor_with_parent(
-    server: CarlaServer, description: Any, pose: Any, parent: Any, attachment: Any, socket: Any
-) -> list[Any]:
+    server: CarlaServer, description: Any, pose: Any, parent: Any, attachment: Any, socket: Any = ""
+) -> list[Any]:  # clients of 0.9.15 name no socket
     return spawn(server, description, pose, parent, attachment, socket).wire()
 
 

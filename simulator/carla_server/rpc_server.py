@@ -77,7 +77,7 @@ class RpcServer(Listener):
         if not isinstance(number, int) or not isinstance(name, str) or not isinstance(parameters, list):
             raise ValueError("the message is not [0, id, method, parameters]")
         method = self.methods.get(name)
-        if method is None or len(parameters) != method.arity + 1:
+        if method is None or not method.required < len(parameters) <= method.arity + 1:
             text = f"rpclib: server could not find function '{name}' with argument count {len(parameters)}."
             self._complain(name, one_line(text))
             return self._pack([1, number, text, None])

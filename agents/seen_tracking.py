@@ -1,0 +1,101 @@
+"""What a simulator does not tell of its actors, guessed from what can be seen of them.
+
+Background traffic and vehicles that move along a lane follow lanes, those that have never moved are held, walkers and
+everything else go straight on.
+"""
+
+from __future__ import annotations
+
+import math
+
+from simulator.background import extend_plan
+from simulator.blueprints import Kind
+from simulator.kernel import kernel
+from simulator.state import EGO, MAX_PLAN, TICK_SECONDS, Behaviour, Role
+from simulator.tracking import track_actor, track_ego
+
+_MOVES = 0.3  # m/s
+_ASIDE = 2.2  # m from a lane's centre at which a vehicle no longer follows it
+_ACROSS = math.radians(40.0)  # from a lane's direction, likewise
+
+_NONE, _VEHICLE, _BICYCLE = int(Kind.NONE), int(Kind.VEHICLE), int(Kind.BICYCLE)
+_LANES, _WALK, _HOLD = int(Behaviour.LANES), int(Behaviour.WALK), int(Behaviour.HOLD)
+_CONTROLLED = int(Behaviour.CONTROLLED)
+_BACKGROUND = int(Role.BACKGROUND)
+
+
+@kernel
+def place_seen(w, net, routes, moved):  # type: ignore[no-untyped-def]
+    """Lanes, plans and behaviours of everybody, from poses and speeds. `moved`: int64[A], 1 for who has ever moved."""
+    track_actor(w, net, EGO)
+    track_ego(w, net, routes)
+    for i in range(1, w.num_slots):
+        if w.kind[i] == _NONE or w.hidden[i] == 1:
+            continue
+        speed = math.hypot(w.vx[i], w.vy[i])
+        if speed > _MOVES:
+            moved[i] = 1
+        if w.kind[i] != _VEHICLE and w.kind[i] != _BICYCLE:
+            w.behaviour[i] = _WALK if speed > 0.05 else _HOLD
+            w.target_speed[i] = speed
+            continue
+        before = w.plan[i, 0]
+        w.behaviour[i] = _CONTROLLED
+        z = w.z[i]
+        track_actor(w, net, i)
+        w.target_speed[i] = -1.0
+        if not follows_lane(w, net, i) or (w.role[i] != _BACKGROUND and moved[i] == 0):
+            w.behaviour[i] = _WALK if speed > 0.05 else _HOLD
+            w.target_speed[i] = speed
+            w.z[i] = z if w.lane[i] < 0 else w.z[i]
+            continue
+        w.behaviour[i] = _LANES
+        if w.lane[i] != before:
+            shift_plan(w, i)
+        extend_plan(w, net, i)
+        w.waiting[i] = w.waiting[i] + TICK_SECONDS if speed < 0.5 else 0.0
+        find_junction(w, net, i)
+
+
+@kernel
+def follows_lane(w, net, i):  # type: ignore[no-untyped-def]
+    """Whether a vehicle is on a lane and along it."""
+    lane = w.lane[i]
+    if lane < 0 or abs(w.lane_offset[i]) > _ASIDE:
+        return False
+    first = net.lane_first[lane]
+    last = net.lane_first[lane + 1] - 1
+    p = min(first + int(w.lane_s[i] / net.lane_step[lane]), last)
+    turn = w.yaw[i] - net.point_yaw[p]
+    return abs(math.atan2(math.sin(turn), math.cos(turn))) < _ACROSS
+
+
+@kernel
+def shift_plan(w, i):  # type: ignore[no-untyped-def]
+    """Begin the plan at the lane that the vehicle is on, keeping what was planned beyond it."""
+    lane = w.lane[i]
+    at = -1
+    for k in range(1, MAX_PLAN):
+        if w.plan[i, k] == lane:
+            at = k
+            break
+    for k in range(MAX_PLAN):
+        w.plan[i, k] = w.plan[i, at + k] if at >= 0 and at + k < MAX_PLAN else -1
+    w.plan[i, 0] = lane
+
+
+@kernel
+def find_junction(w, net, i):  # type: ignore[no-untyped-def]
+    """Note the next junction lane of the plan and how far away it begins."""
+    w.junction_lane[i] = -1
+    w.junction_distance[i] = 0.0
+    start = -w.lane_s[i]
+    for k in range(MAX_PLAN):
+        lane = w.plan[i, k]
+        if lane < 0:
+            return
+        if net.lane_junction[lane] >= 0:
+            w.junction_lane[i] = lane
+            w.junction_distance[i] = start
+            return
+        start += net.lane_length[lane]
