@@ -91,7 +91,7 @@ def main() -> None:
     for b in sorted(picked):
         route = routes.routes[b].route
         drives = f"{rates[b]:.0%} of the drives, {margins[b]:.2f} m"
-        print(f"    \"{route.id}\",  # {route.scenario_type}: {drives}")
+        print(f'    "{route.id}",  # {route.scenario_type}: {drives}')
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """How fast films are made: milliseconds a frame for camera, map, dashboard and encoder.
 
-    python -m benchmarks.video                       # drives a smoke route, films it, prints a table
-    python -m benchmarks.video --size 1280x720 --json
+python -m benchmarks.video                       # drives a smoke route, films it, prints a table
+python -m benchmarks.video --size 1280x720 --json
 """
 
 from __future__ import annotations

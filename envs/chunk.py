@@ -21,7 +21,7 @@ class EnvSnapshot(NamedTuple):
 
     world: Snapshot
     seen: tuple[Any, ...]
-    reward: np.ndarray  # REWARD[1]
+    reward: tuple[Any, ...]
     controller: tuple[np.ndarray, ...]
 
     @property

@@ -11,7 +11,9 @@ import numpy as np
 from envs.names import unknown_name
 from envs.observations.base import Observation, Observed
 from envs.observations.bev import BevConfig, BevObservation
+from envs.observations.sensors import Leaderboard, SensorObservation, Sensors
 from envs.observations.structured import StructuredObservation
+from envs.observations.text import TextConfig, TextObservation
 from envs.observations.vector import VectorObservation
 from envs.world import WorldBatch
 
@@ -22,10 +24,14 @@ OBSERVATIONS: dict[str, Maker] = {
     "vector": lambda batch: VectorObservation(batch.routes),
     "bev": lambda batch: BevObservation(batch.routes, batch.num_worlds),
     "structured": lambda batch: StructuredObservation(batch.routes, batch.num_worlds),
+    "text": lambda batch: TextObservation(batch.routes),
 }
 
 _CONFIGURED: dict[type, Callable[[WorldBatch, Any], Observation]] = {
     BevConfig: lambda batch, config: BevObservation(batch.routes, batch.num_worlds, config),
+    TextConfig: lambda batch, config: TextObservation(batch.routes, config),
+    Sensors: SensorObservation,
+    Leaderboard: SensorObservation,
 }
 
 

@@ -24,6 +24,9 @@ PRESETS: Mapping[str, RewardSpec] = {
     ),
     # The benchmark itself: an episode's rewards add up to its driving score.
     "leaderboard": RewardSpec({"score": 1.0}),
+    # NAVSIM's scores of the last four seconds driven.
+    "pdms": RewardSpec({"pdms": 1.0}),
+    "epdms": RewardSpec({"epdms": 1.0}),
     # The benchmark, with what smooths the way there.
     "dense": RewardSpec(
         {

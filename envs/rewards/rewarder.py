@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import astuple
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,8 @@ from envs.entry import entry
 from envs.rewards.memory import REWARD, empty_rewards
 from envs.rewards.spec import RewardSpec
 from envs.rewards.term_kernels import begin_reward, tick_rewards, weigh
-from envs.rewards.terms import NAMES, REGISTERED, STOPS
+from envs.rewards.terms import EPDMS, NAMES, PDMS, REGISTERED, STOPS
+from envs.window_scores import SECONDS, WindowScores
 from envs.world import WorldBatch
 from leaderboard_adapters.records import INFRACTION_NAMES
 
@@ -46,6 +48,7 @@ class Rewarder:
 
         off_road = int("off_road" in weights or "off_road" in stops)
         self._needs = np.array([off_road, any_of(_TTC), any_of(_COMFORT), any_of(_ROACH)], np.int64)
+        self._windows = WindowScores(batch, keep=False) if {"pdms", "epdms"} & set(weights) else None
         self._tick: Callable[..., None] | None = None
         self._weigh: Callable[..., None] | None = None
         self._terms = np.zeros((batch.num_worlds, len(NAMES)))
@@ -54,6 +57,8 @@ class Rewarder:
         """World `index` has been reset."""
         batch = self._batch
         begin_reward(batch.worlds[index], batch.criteria[index], self.memory[index])
+        if self._windows is not None:
+            self._windows.begin(index)
 
     def start_step(self, terms: np.ndarray | None = None) -> None:
         """Begin a step. `terms`: float64[B, terms] of zeros to add to; fresh ones by default."""
@@ -77,6 +82,8 @@ class Rewarder:
         if self._tick is None:
             self._tick = entry(tick_rewards, *arguments)
         self._tick(*arguments)
+        if self._windows is not None:
+            self._terms[:, PDMS : EPDMS + 1] += SECONDS * self._windows.tick()
 
     def finish_step(self, rewards: np.ndarray | None = None) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """float64[B] rewards of the step, and what each term contributed to them, float64[B] by name."""
@@ -92,13 +99,16 @@ class Rewarder:
             rewards += contributions[name]
         return rewards, contributions
 
-    def snapshot(self, index: int) -> np.ndarray:
-        """REWARD[1]: copy of what is remembered of one world."""
-        return self.memory[index : index + 1].copy()
+    def snapshot(self, index: int) -> tuple[Any, ...]:
+        """Copy of what is remembered of one world."""
+        windows = self._windows.snapshot(index) if self._windows is not None else ()
+        return self.memory[index : index + 1].copy(), windows
 
-    def restore(self, index: int, snapshot: np.ndarray) -> None:
+    def restore(self, index: int, snapshot: tuple[Any, ...]) -> None:
         """Put a copy back."""
-        self.memory[index] = snapshot[0]
+        self.memory[index] = snapshot[0][0]
+        if self._windows is not None:
+            self._windows.restore(index, snapshot[1])
 
     @property
     def stopped(self) -> np.ndarray:

@@ -33,6 +33,8 @@ TERMS: Mapping[str, str] = {
     "steering": "change of the steering wheel, 0..2",
     "discomfort": "bounds of comfort that are exceeded (of six), times seconds",
     "ttc": "seconds in which going on straight for 0.9 s would hit somebody who goes on straight",
+    "pdms": "PDMS of the last 4 s, twice a second, times 0.5: seconds of perfect driving",
+    "epdms": "EPDMS likewise",
     "carl": "CaRL: route completion gained, percent points, times the factors of all soft penalties",
     "carl_hint": "CaRL: 1 for a collision or a red light",
     "roach_speed": "Roach: 1 - |speed - desired speed| / 6 m/s",
@@ -82,6 +84,8 @@ OFF_CENTRE = NAMES.index("off_centre")
 STEERING = NAMES.index("steering")
 DISCOMFORT = NAMES.index("discomfort")
 TTC = NAMES.index("ttc")
+PDMS = NAMES.index("pdms")
+EPDMS = NAMES.index("epdms")
 CARL = NAMES.index("carl")
 CARL_HINT = NAMES.index("carl_hint")
 ROACH_SPEED = NAMES.index("roach_speed")
