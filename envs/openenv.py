@@ -29,8 +29,8 @@ class _Drive:
     """One route, decision by decision."""
 
     def __init__(self, routes: Any = "smoke", reward: Any = "leaderboard", **settings: Any) -> None:
-        settings = {"decision_hz": DECISION_HZ, "observation": "text", "action": "meta"} | settings
-        self.env = RouteEnv(routes, reward=reward, **settings)
+        settings = {"decision_hz": DECISION_HZ, "observation": "text", "action": "meta", **settings}
+        self.env = RouteEnv(routes, reward=reward, **settings)  # type: ignore[arg-type]
         self.total = 0.0
         self.decisions = 0
         self.done = True

@@ -76,7 +76,7 @@ def make_town_vector_env(
 ) -> RouteVectorEnv:
     """The native batch of `RouteGym/Town-v0`; arguments as of `make_town_env`."""
     found = _town_routes(routes, town, maps, types, per_type, routes_seed)
-    load = {} if routes is None else {"maps": maps, "town": town}
+    load: dict[str, Any] = {} if routes is None else {"maps": maps, "town": town}
     return RouteVectorEnv(num_envs, found, **load, **settings)
 
 

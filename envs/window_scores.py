@@ -7,9 +7,9 @@ batch.tick(controls); windows.tick() # ... at every tick
 windows.closed_loop(0)               # mean PDMS, EPDMS of the windows so far
 ```
 
-Everybody's real way counts, so traffic reacts by nature. Progress is measured against a planner that follows the route at
-the speed limit behind whoever is ahead (`envs.pdm_reference.free_progress`), asked at the start of each window. There
-is no second plan to agree with, so EC does not apply. The same numbers are the reward terms `pdms` and `epdms`.
+Everybody's real way counts, so traffic reacts by nature. Progress is measured against a planner that follows the route
+at the speed limit behind whoever is ahead (`envs.pdm_reference.free_progress`), asked at the start of each window.
+There is no second plan to agree with, so EC does not apply. The same numbers are the reward terms `pdms` and `epdms`.
 """
 
 from __future__ import annotations

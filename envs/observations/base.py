@@ -63,7 +63,7 @@ def one(out: Observed, index: int = 0) -> Observed:
     """The observation of one world: views where buffers hold arrays."""
     if isinstance(out, dict):
         return {name: one(each, index) for name, each in out.items()}
-    if isinstance(out, tuple):
+    if isinstance(out, tuple) and not (out and isinstance(out[0], str)):
         return tuple(one(each, index) for each in out)
     return out[index]
 

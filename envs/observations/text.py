@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 import string
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -154,78 +154,122 @@ class TextObservation(Observation):
         return found
 
     def _actors(self, w: np.void, path: np.ndarray) -> list[str]:
-        x0, y0, yaw0 = float(w["x"][EGO]), float(w["y"][EGO]), float(w["yaw"][EGO])
-        slots = np.arange(1, int(w["num_slots"]))
-        there = (w["kind"][slots] != 0) & (w["hidden"][slots] == 0) & (np.abs(w["z"][slots] - w["z"][EGO]) <= _STORY)
-        dx, dy = w["x"][slots] - x0, w["y"][slots] - y0
-        distance = np.hypot(dx, dy)
-        slots = slots[there & (distance <= self.config.radius)]
-        order = np.argsort(np.hypot(w["x"][slots] - x0, w["y"][slots] - y0), kind="stable")
-        slots = slots[order]
-        c, s = math.cos(yaw0), math.sin(yaw0)
+        others = self._others(w, path)
         lead: tuple[float, str] | None = None
         hazards: list[str] = []
         listed: list[str] = []
-        for j in slots:
-            gaps = np.hypot(path[:, 0] - w["x"][j], path[:, 1] - w["y"][j])
-            at = int(np.argmin(gaps))
-            beside, along = float(gaps[at]), float(path[at, 2])
-            name = self._name(w, int(j))
-            room = float(w["half_width"][j] + w["half_width"][EGO])
-            if 0 < at < len(path) - 1 and beside < room + 0.2 and w["kind"][j] != Kind.WALKER:
-                gap = along - float(w["half_length"][j] + w["half_length"][EGO])
-                if gap > -1.0 and (lead is None or gap < lead[0]):
-                    lead = (gap, f"Lead: {name} {max(gap, 0.0):.0f} m ahead, {self._motion(w, int(j))}.")
-            ahead = (w["x"][j] - x0) * c + (w["y"][j] - y0) * s
-            right = -(w["x"][j] - x0) * s + (w["y"][j] - y0) * c
-            if w["kind"][j] in (Kind.WALKER, Kind.BICYCLE) and beside < 5.0 and at > 0:
-                hazards.append(f"{name} near the path {along:.0f} m ahead")
-            if int(w["lights"][j]) & _SPECIAL and w["kind"][j] == Kind.VEHICLE:
-                hazards.append(f"emergency vehicle {abs(ahead):.0f} m {'ahead' if ahead > 0 else 'behind'}")
-            if w["door"][j] and ahead > 0:
-                hazards.append(f"open door {ahead:.0f} m ahead")
+        for o in others:
+            name, motion = o.name, o.motion
+            if 0 < o.at < len(path) - 1 and o.beside < o.room + 0.2 and o.kind != Kind.WALKER:
+                if o.gap > -1.0 and (lead is None or o.gap < lead[0]):
+                    lead = (o.gap, f"Lead: {name} {max(o.gap, 0.0):.0f} m ahead, {motion}.")
+            if o.kind in (Kind.WALKER, Kind.BICYCLE) and o.beside < 5.0 and o.at > 0:
+                hazards.append(f"{name} near the path {o.along:.0f} m ahead")
+            if name == "emergency vehicle":
+                hazards.append(f"{name} {abs(o.ahead):.0f} m {'ahead' if o.ahead > 0 else 'behind'}")
+            if o.door and o.ahead > 0:
+                hazards.append(f"open door {o.ahead:.0f} m ahead")
             if len(listed) < self.config.neighbours:
-                listed.append(f"- {name}, {_place(ahead, right)}, {self._motion(w, int(j))}")
-        lines = [lead[1] if lead else "Lead: none."]
-        lines += ["Others:", *listed] if listed else ["Others: none."]
+                listed.append(f"- {name}, {_place(o.ahead, o.right)}, {motion}")
         shown = list(dict.fromkeys(hazards))[:4]
-        lines.append(f"Hazards: {'; '.join(shown)}." if shown else "Hazards: none.")
         # what matters most comes first, where the text has to be cut
-        return [lines[0], lines[-1], *lines[1:-1]]
+        lines = [lead[1] if lead else "Lead: none.", f"Hazards: {'; '.join(shown)}." if shown else "Hazards: none."]
+        return [*lines, "Others:", *listed] if listed else [*lines, "Others: none."]
 
-    def _name(self, w: np.void, j: int) -> str:
-        kind = Kind(int(w["kind"][j]))
-        if kind == Kind.VEHICLE:
-            if int(w["lights"][j]) & _SPECIAL:
-                return "emergency vehicle"
-            return "truck" if w["half_length"][j] > _LONG else "car"
-        return _KINDS[kind]
+    def _others(self, w: np.void, path: np.ndarray) -> list[_Other]:
+        """Everybody within the radius, nearest first."""
+        count = int(w["num_slots"])
+        f = {name: w[name][:count] for name in _FIELDS}
+        dx, dy = f["x"] - f["x"][EGO], f["y"] - f["y"][EGO]
+        distance = np.hypot(dx, dy)
+        there = (f["kind"] != 0) & (f["hidden"] == 0) & (np.abs(f["z"] - f["z"][EGO]) <= _STORY)
+        there[EGO] = False
+        slots = np.flatnonzero(there & (distance <= self.config.radius))
+        if not len(slots):
+            return []
+        slots = slots[np.argsort(distance[slots], kind="stable")]
+        gaps = np.hypot(path[None, :, 0] - f["x"][slots, None], path[None, :, 1] - f["y"][slots, None])
+        at = gaps.argmin(axis=1)
+        yaw0 = float(f["yaw"][EGO])
+        c, s = math.cos(yaw0), math.sin(yaw0)
+        found = []
+        for k, j in enumerate(slots.tolist()):
+            one = {name: value[j].item() for name, value in f.items()}
+            along = float(path[at[k], 2])
+            found.append(
+                _Other(
+                    kind=one["kind"],
+                    name=_name(one),
+                    motion=_motion(one, yaw0),
+                    at=int(at[k]),
+                    beside=float(gaps[k, at[k]]),
+                    along=along,
+                    gap=along - one["half_length"] - float(f["half_length"][EGO]),
+                    room=one["half_width"] + float(f["half_width"][EGO]),
+                    ahead=float(dx[j] * c + dy[j] * s),
+                    right=float(-dx[j] * s + dy[j] * c),
+                    door=one["door"],
+                )
+            )
+        return found
 
-    def _motion(self, w: np.void, j: int) -> str:
-        """Where somebody is heading, against the ego, and how fast."""
-        speed = abs(float(w["speed"][j]))
-        if w["kind"][j] == Kind.PROP:
-            return "still"
-        parked = w["role"][j] == Role.AMBIENT and w["behaviour"][j] == Behaviour.HOLD
-        if speed < 0.1:
-            return "parked" if parked else "standing"
-        turn = math.degrees(_wrapped(float(w["yaw"][j]) - float(w["yaw"][EGO])))
-        way = (
-            "same direction"
-            if abs(turn) < 45
-            else ("oncoming" if abs(turn) > 135 else f"crossing to the {'right' if turn > 0 else 'left'}")
-        )
-        lights = int(w["lights"][j])
-        told = [way, f"{speed:.1f} m/s"]
-        if lights & VehicleLight.BRAKE or w["brake"][j] > 0.05:
-            told.append("braking")
-        if lights & _HAZARD == _HAZARD:
-            told.append("hazard lights")
-        elif lights & VehicleLight.LEFT_BLINKER:
-            told.append("blinking left")
-        elif lights & VehicleLight.RIGHT_BLINKER:
-            told.append("blinking right")
-        return ", ".join(told)
+
+_FIELDS = (
+    "x", "y", "z", "yaw", "kind", "hidden", "half_length", "half_width", "lights", "door", "speed", "brake", "role",
+    "behaviour",
+)  # fmt: skip
+
+
+class _Other(NamedTuple):
+    """Somebody near the ego. Metres; `at`: index of the nearest point of the path."""
+
+    kind: int
+    name: str
+    motion: str
+    at: int
+    beside: float
+    along: float
+    gap: float
+    room: float
+    ahead: float
+    right: float
+    door: int
+
+
+def _name(actor: dict[str, Any]) -> str:
+    kind = Kind(actor["kind"])
+    if kind == Kind.VEHICLE:
+        if actor["lights"] & _SPECIAL:
+            return "emergency vehicle"
+        return "truck" if actor["half_length"] > _LONG else "car"
+    return _KINDS[kind]
+
+
+def _motion(actor: dict[str, Any], yaw: float) -> str:
+    """Where somebody is heading, against the ego's yaw, and how fast."""
+    speed = abs(actor["speed"])
+    if actor["kind"] == Kind.PROP:
+        return "still"
+    if speed < 0.1:
+        return "parked" if actor["role"] == Role.AMBIENT and actor["behaviour"] == Behaviour.HOLD else "standing"
+    turn = math.degrees(_wrapped(actor["yaw"] - yaw))
+    if abs(turn) < 45.0:
+        way = "same direction"
+    elif abs(turn) > 135.0:
+        way = "oncoming"
+    else:
+        way = f"crossing to the {'right' if turn > 0 else 'left'}"
+    told = [way, f"{speed:.1f} m/s"]
+    lights = actor["lights"]
+    if lights & VehicleLight.BRAKE or actor["brake"] > 0.05:
+        told.append("braking")
+    if lights & _HAZARD == _HAZARD:
+        told.append("hazard lights")
+    elif lights & VehicleLight.LEFT_BLINKER:
+        told.append("blinking left")
+    elif lights & VehicleLight.RIGHT_BLINKER:
+        told.append("blinking right")
+    return ", ".join(told)
 
 
 def _wrapped(angle: float) -> float:
