@@ -50,6 +50,9 @@ def load_routes(routes: str | Path = "smoke", maps: str | Path | None = None, to
     return prepare_routes(load_network(found[0], Path(maps) if maps else None), found)
 
 
+_RUNNING, _TICK_CAP, _INTERRUPTED = int(RouteEnd.RUNNING), int(RouteEnd.TICK_CAP), int(RouteEnd.INTERRUPTED)
+
+
 def ticks_of(decision_hz: float) -> int:
     """Ticks of 0.05 s between decisions that are made so often a second.
 
@@ -203,6 +206,7 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
             self._renderer = EnvRenderer(self.batch, render_mode, frame_skip * action_repeat, render_size, render_view)
         self._draws: list[np.random.Generator] = []
         self._ended = np.zeros(num_envs, bool)
+        self._some_ended = False
         self._all = np.ones(num_envs, bool)
         self._buffers: Observed = None
 
@@ -257,7 +261,7 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
             raise gym.error.ResetNeeded("no episode has begun; call reset() first")
         given = checked_actions(self.single_action_space, actions, self.num_envs)
         fresh = None
-        if self._ended.any():
+        if self._some_ended:
             if self.autoreset_mode == AutoresetMode.DISABLED:
                 over = np.flatnonzero(self._ended).tolist()
                 raise gym.error.ResetNeeded(f"the routes of worlds {over} have ended; reset them with a reset_mask")
@@ -284,19 +288,24 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
         if fresh is not None:
             rewards[fresh] = 0.0
         finished = self.batch.criteria["finished"]
-        ended = finished != RouteEnd.RUNNING
         infos = self._status()
         infos["reward_terms"], infos["_reward_terms"] = contributions, self._all
-        truncated = np.zeros(self.num_envs, bool)
-        if ended.any():
+        terminated, truncated = np.zeros(self.num_envs, bool), np.zeros(self.num_envs, bool)
+        self._some_ended = bool(finished.any())
+        if self._some_ended:
+            ended = finished != _RUNNING
             stopped = np.concatenate([chunk.rewarder.stopped for chunk in self._chunks])
-            truncated = (finished == RouteEnd.TICK_CAP) | ((finished == RouteEnd.INTERRUPTED) & ~stopped)
+            truncated = (finished == _TICK_CAP) | ((finished == _INTERRUPTED) & ~stopped)
+            terminated = ended & ~truncated
+            self._ended = ended
             self._book_ends(ended, infos)
-        self._ended = ended
-        self._show()
-        if ended.any() and self.autoreset_mode == AutoresetMode.SAME_STEP:
+        elif fresh is not None:
+            self._ended[:] = False
+        if self._renderer is not None:
+            self._show()
+        if self._some_ended and self.autoreset_mode == AutoresetMode.SAME_STEP:
             infos = self._begin_again(ended, out, infos)
-        return batched(out), rewards, ended & ~truncated, truncated, infos
+        return batched(out), rewards, terminated, truncated, infos
 
     def result(self, index: int) -> RouteResult:
         """The result of a world's route so far; final once it has ended."""
@@ -410,11 +419,13 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
         chunk, local = self._home[b]
         chunk.begin(local, EpisodeStart(route, int(draws.integers(2**31))))
         self._ended[b] = False
+        self._some_ended = bool(self._ended.any())
 
     def _put_back(self, b: int, snapshot: EnvSnapshot) -> None:
         chunk, local = self._home[b]
         chunk.restore(local, snapshot)
         self._ended[b] = snapshot.finished
+        self._some_ended = bool(self._ended.any())
 
     def _next_buffers(self) -> Observed:
         if self._copy or self._buffers is None:
@@ -429,18 +440,20 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
 
     def _status(self) -> dict[str, Any]:
         """What every step tells of every world."""
-        criteria = self.batch.criteria
+        worlds, criteria, everyone = self.batch.worlds, self.batch.criteria, self._all
         scores = [chunk.rewarder.memory["score"] for chunk in self._chunks]
-        infos: dict[str, Any] = {
-            "route_id": self._ids[self.batch.worlds["route"]],
-            "tick": self.batch.worlds["tick"].copy(),
+        return {
+            "route_id": self._ids[worlds["route"]],
+            "_route_id": everyone,
+            "tick": worlds["tick"].copy(),
+            "_tick": everyone,
             "infractions": criteria["counts"].copy(),
+            "_infractions": everyone,
             "route_completion": criteria["route_percent"].copy(),
+            "_route_completion": everyone,
             "driving_score": scores[0].copy() if len(scores) == 1 else np.concatenate(scores),
+            "_driving_score": everyone,
         }
-        for name in tuple(infos):
-            infos["_" + name] = self._all
-        return infos
 
     def _book_ends(self, ended: np.ndarray, infos: dict[str, Any]) -> None:
         """Add the results of the worlds that have ended, and tell the curriculum."""
@@ -479,4 +492,4 @@ def _autoreset_mode(choice: AutoresetMode | str) -> AutoresetMode:
 
 def infractions_by_name(counts: np.ndarray) -> dict[str, int]:
     """Entries so far of each infraction list that has any, without the min-speed one. `counts`: int64[12]."""
-    return {INFRACTION_NAMES[k]: int(counts[k]) for k in np.flatnonzero(counts) if k != MIN_SPEED}
+    return {INFRACTION_NAMES[k]: count for k, count in enumerate(counts.tolist()) if count and k != MIN_SPEED}

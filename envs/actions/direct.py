@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import gymnasium as gym
 import numpy as np
 
 from envs.actions.base import Actions
 from envs.actions.settings import ControlGrid
+from envs.entry import entry
 from envs.world import WorldBatch
+from simulator.kernel import kernel
 
 
-def pedal_to_controls(pedal: np.ndarray, steer: np.ndarray, controls: np.ndarray) -> None:
-    """Pedal float[B] (throttle positive, brake negative) and steer float[B] into float64[B, 3], clipped."""
-    np.clip(pedal, 0.0, 1.0, out=controls[:, 0])
-    np.clip(-pedal, 0.0, 1.0, out=controls[:, 1])
-    np.clip(steer, -1.0, 1.0, out=controls[:, 2])
+@kernel
+def pedal_to_controls(actions, controls):  # type: ignore[no-untyped-def]
+    """Pedal (throttle where positive, brake where negative) and steer float64[B, 2] into float64[B, 3], clipped."""
+    for b in range(actions.shape[0]):
+        controls[b, 0] = min(max(actions[b, 0], 0.0), 1.0)
+        controls[b, 1] = min(max(-actions[b, 0], 0.0), 1.0)
+        controls[b, 2] = min(max(actions[b, 1], -1.0), 1.0)
 
 
 class ContinuousControl(Actions):
@@ -23,9 +29,10 @@ class ContinuousControl(Actions):
     def __init__(self, batch: WorldBatch) -> None:
         super().__init__(batch)
         self.space = gym.spaces.Box(-1.0, 1.0, (2,), np.float32)
+        self._convert = entry(pedal_to_controls, self.controls[:, :2].copy(), self.controls)
 
     def decide(self, actions: np.ndarray) -> None:
-        pedal_to_controls(actions[:, 0], actions[:, 1], self.controls)
+        self._convert(actions, self.controls)
 
 
 class FullControl(Actions):
@@ -45,9 +52,8 @@ class GridControl(Actions):
     def __init__(self, batch: WorldBatch, grid: ControlGrid | None = None) -> None:
         super().__init__(batch)
         grid = ControlGrid() if grid is None else grid
-        self._pedals, self._steers = np.array(grid.pedals, np.float64), np.array(grid.steers, np.float64)
+        self._table = np.array(list(product(grid.pedals, grid.steers)), np.float64)
         self.space = gym.spaces.Discrete(len(grid.pedals) * len(grid.steers))
 
     def decide(self, actions: np.ndarray) -> None:
-        pedal, steer = np.divmod(actions, len(self._steers))
-        pedal_to_controls(self._pedals[pedal], self._steers[steer], self.controls)
+        pedal_to_controls(self._table[actions], self.controls)

@@ -65,7 +65,7 @@ def one(out: Observed, index: int = 0) -> Observed:
         return {name: one(each, index) for name, each in out.items()}
     if isinstance(out, tuple) and not (out and isinstance(out[0], str)):
         return tuple(one(each, index) for each in out)
-    return out[index]
+    return np.asarray(out[index]) if isinstance(out[index], np.generic) else out[index]
 
 
 def copied(observed: Observed) -> Observed:
