@@ -113,9 +113,8 @@ def main(options: Options) -> None:
         ("path and target speed", Path(), 2),
         ("path and target speed", Path(controller="pid"), 2),
     ]
-    print(
-        f"{'action':<24}{'controller':<11}{'Hz':>4}{'across: mean':>14}{'95 %':>7}{'max':>7}{'along: mean':>13}{'95 %':>7}"
-    )
+    print(f"{'':<39}{'across':>10}{'':>11}{'along':>11}")
+    print(f"{'action':<24}{'controller':<11}{'Hz':>4}{'mean':>10}{'95 %':>7}{'max':>7}{'mean':>8}{'95 %':>7}")
     for name, action, skip in cases:
         found = np.abs(follow(options.suite, places, lasts, action, skip))
         along, across = found.T
@@ -127,8 +126,8 @@ def main(options: Options) -> None:
         }  # fmt: skip
         rows.append(row)
         print(
-            f"{name:<24}{action.controller:<11}{row['hz']:>4}{row['across_mean']:>14.3f}{row['across_95']:>7.2f}"
-            f"{row['across_max']:>7.2f}{row['along_mean']:>13.2f}{row['along_95']:>7.2f}",
+            f"{name:<24}{action.controller:<11}{row['hz']:>4}{row['across_mean']:>10.3f}{row['across_95']:>7.2f}"
+            f"{row['across_max']:>7.2f}{row['along_mean']:>8.2f}{row['along_95']:>7.2f}",
             flush=True,
         )
     print(f"metres; {len(lasts)} routes of {options.suite}, {int(lasts.sum())} ticks")

@@ -69,7 +69,7 @@ class Chunk:
             self.actions.decide(actions)
             for _ in range(frame_skip):
                 self.actions.control()
-                self.batch.tick_checked(self.actions.controls)
+                self.batch.tick(self.actions.controls)
                 self.rewarder.tick()
         if kept is not None:
             finished[waiting] = kept

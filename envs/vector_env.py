@@ -71,7 +71,7 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
 
     | | |
     |---|---|
-    | observation | `vector`: float32[B, 188] (default), `bev`, `structured`, `text`, sensors, or several by name |
+    | observation | `vector`: float32[B, 164] (default), `bev`, `structured`, `text`, sensors, or several by name |
     | action | `control`: float32[B, 2] in [-1, 1], pedal and steer (default), or any of `envs.actions` |
     | reward | the weighted terms of `envs.rewards`; each by itself in `infos["reward_terms"]` |
     | step | `frame_skip` ticks of 0.05 s (default 2: 10 Hz), `action_repeat` times |
@@ -304,7 +304,7 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
         if self._renderer is not None:
             self._show()
         if self._some_ended and self.autoreset_mode == AutoresetMode.SAME_STEP:
-            infos = self._begin_again(ended, out, infos)
+            infos = self._begin_again(ended.copy(), out, infos)
         return batched(out), rewards, terminated, truncated, infos
 
     def result(self, index: int) -> RouteResult:

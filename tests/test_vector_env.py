@@ -159,14 +159,14 @@ def test_impossible_options_are_refused(options: dict, message: str) -> None:
 
 @pytest.mark.parametrize("action", ["control", "trajectory"])
 def test_an_episode_can_begin_from_a_snapshot(action: str) -> None:
-    env = RouteVectorEnv(2, smoke(), action=action, reward="carl", observation=BevConfig(32, 32, 1.0, history=(4,)))
+    env = RouteVectorEnv(2, smoke(), action=action, reward="dense", observation=BevConfig(32, 32, 1.0, history=(4,)))
     env.reset(seed=1)
     move = env.action_space.sample() * 0.1
     for _ in range(30):
         env.step(move)
     snapshot = env.snapshot(1)
     assert isinstance(snapshot, EnvSnapshot)
-    other = RouteVectorEnv(3, smoke(), action=action, reward="carl", observation=BevConfig(32, 32, 1.0, history=(4,)))
+    other = RouteVectorEnv(3, smoke(), action=action, reward="dense", observation=BevConfig(32, 32, 1.0, history=(4,)))
     observations, infos = other.reset(seed=5, options={"snapshot": snapshot})
     assert infos["tick"].tolist() == [60] * 3
     future = [env.step(move) for _ in range(20)]
@@ -270,7 +270,7 @@ def test_gymnasiums_vector_wrappers_work() -> None:
     for _ in range(25):
         observations, _, _, _, infos = wrapped.step(np.zeros((3, 2), np.float32))
         statistics += sum("episode" in info for info in infos)
-    assert observations.shape == (3, 188)
+    assert observations.shape == (3, 164)
     assert statistics >= 3
 
 

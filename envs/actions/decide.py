@@ -32,6 +32,24 @@ def to_world(w, ahead, right):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def wrapped(angle):  # type: ignore[no-untyped-def]
+    """The same angle within -pi..pi, rad."""
+    return math.atan2(math.sin(angle), math.cos(angle))
+
+
+@kernel
+def approach(offset, slope, ahead, within):  # type: ignore[no-untyped-def]
+    """Offset (m) left after `ahead` metres of an approach that ends after `within` metres; it begins at `slope`.
+
+    A cubic, so that deciding anew on the way bends it no sharper: kappa = -6 e / D^2 - 4 e' / D, which is damped.
+    """
+    u = ahead / within
+    if u >= 1.0:
+        return 0.0
+    return offset * (1.0 + u * u * (2.0 * u - 3.0)) + slope * ahead * (1.0 - u) * (1.0 - u)
+
+
+@kernel
 def decide_trajectories(worlds, tracks, actions, interval, points):  # type: ignore[no-untyped-def]
     """Waypoints of the ego's frame, float64[B, K, 2], to be reached every `interval` seconds from now on."""
     for b in range(worlds.shape[0]):
@@ -61,13 +79,13 @@ def decide_on_route(worlds, tracks, actions, routes, points):  # type: ignore[no
     """A target speed (m/s) and an offset from the route's path (m, right positive), float64[B, 2]."""
     for b in range(worlds.shape[0]):
         w, t = worlds[b], tracks[b]
-        blend = max(1.5 * w.speed[EGO], 8.0)
+        within = max(1.5 * w.speed[EGO], 8.0)
+        x, y, yaw, curvature = path_point(routes, w.route, w.path_s)
+        slope = math.tan(min(max(wrapped(w.yaw[EGO] - yaw), -0.6), 0.6))
         for k in range(_POINTS // 2):
             ahead = (k + 1) * _STEP
             x, y, yaw, curvature = path_point(routes, w.route, w.path_s + ahead)
-            share = min(ahead / blend, 1.0)
-            share = share * share * (3.0 - 2.0 * share)
-            offset = (1.0 - share) * w.path_offset + share * actions[b, 1]
+            offset = actions[b, 1] + approach(w.path_offset - actions[b, 1], slope, ahead, within)
             points[k, 0] = x - offset * math.sin(yaw)
             points[k, 1] = y + offset * math.cos(yaw)
         lay_line(t, w, points, _POINTS // 2, False)
@@ -115,9 +133,11 @@ def decide_meta(worlds, tracks, actions, net, points):  # type: ignore[no-untype
                 x, y, _, yaw = lane_pose(net, lane, s)
                 offset = -(w.x[EGO] - x) * math.sin(yaw) + (w.y[EGO] - y) * math.cos(yaw)
         turn = -1 if path_word == TURN_LEFT else (1 if path_word == TURN_RIGHT else 0)
-        blend = max(_CHANGE_SECONDS * speed, _CHANGE_METRES) if abs(offset) > 1.2 else max(speed, 6.0)
+        within = max(_CHANGE_SECONDS * speed, _CHANGE_METRES) if abs(offset) > 1.2 else max(1.5 * speed, 8.0)
         count = 0
         if lane >= 0:
+            x, y, _, yaw = lane_pose(net, lane, s)
+            slope = math.tan(min(max(wrapped(w.yaw[EGO] - yaw), -0.6), 0.6))
             for k in range(_POINTS):
                 s += _STEP
                 while s > net.lane_length[lane]:
@@ -129,8 +149,7 @@ def decide_meta(worlds, tracks, actions, net, points):  # type: ignore[no-untype
                 if s > net.lane_length[lane]:
                     break
                 x, y, _, yaw = lane_pose(net, lane, s)
-                share = min((k + 1) * _STEP / blend, 1.0)
-                left = offset * (1.0 - share * share * (3.0 - 2.0 * share))
+                left = approach(offset, slope, (k + 1) * _STEP, within)
                 points[k, 0] = x - left * math.sin(yaw)
                 points[k, 1] = y + left * math.cos(yaw)
                 count = k + 1

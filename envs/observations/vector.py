@@ -119,7 +119,7 @@ def observe_all(worlds, net, routes, out):  # type: ignore[no-untyped-def]
 
 
 class VectorObservation(Observation):
-    """float32[B, 188]: the ego, its route ahead and its neighbours in one row."""
+    """float32[B, 164]: the ego, its route ahead and its neighbours in one row."""
 
     def __init__(self, routes: RouteBatch) -> None:
         self._net, self._routes = routes.net, routes.arrays
