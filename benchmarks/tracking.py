@@ -26,7 +26,7 @@ class Options:
 
     suite: str = "smoke"
     """Routes."""
-    ticks: int = 1200
+    ticks: int = 800
     """Ticks of each route at most."""
     json: bool = False
     """Print one JSON object as the last line."""

@@ -175,10 +175,6 @@ class WorldBatch:
         controls = np.ascontiguousarray(controls, np.float64)
         if controls.shape != (self.num_worlds, 3):
             raise ValueError(f"controls must be of shape ({self.num_worlds}, 3), got {controls.shape}")
-        self.tick_checked(controls)
-
-    def tick_checked(self, controls: np.ndarray) -> None:
-        """As `tick`, for controls that are known to be a contiguous float64[B, 3]."""
         if self._tick is None:
             self._tick = self._compiled_tick(controls)
         move, judge = self._tick

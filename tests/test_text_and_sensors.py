@@ -49,7 +49,7 @@ class Scene:
 
 def test_an_empty_road_in_words() -> None:
     text = Scene().text().splitlines()
-    assert text[0] == "Ego: 0.0 m/s (0 km/h), limit 50 km/h, on the path, heading +0 deg."
+    assert text[0] == "Ego: 0.0 m/s (0 km/h), limit 60 km/h, on the path, heading +0 deg."
     assert text[1].startswith("Route: 0% done, ")
     assert text[-3:] == ["Lead: none.", "Hazards: none.", "Others: none."]
 
@@ -64,7 +64,7 @@ def test_a_leader_is_told_by_the_gap_between_bumpers() -> None:
 
 def test_who_is_beside_the_path_leads_nobody() -> None:
     scene = Scene()
-    scene.put("vehicle.audi.a2", 15.0, -3.5, speed=8.0, turned=math.pi)
+    scene.put("vehicle.audi.a2", 15.0, -3.8, speed=8.0, turned=math.pi)
     assert "Lead: none." in scene.text()
     assert "- car, 15 m ahead, 4 m left, oncoming, 8.0 m/s" in scene.text()
 

@@ -67,7 +67,7 @@ def test_the_batch_is_a_vec_env(vec_env) -> None:
             assert info["TimeLimit.truncated"]
             assert info["episode"] == {"r": pytest.approx(info["reward_terms"]["score"]), "l": 5, "t": 0.5}
             assert info["result"].status == "Failed - TickRuntime"
-            assert np.abs(info["terminal_observation"] - before[b]).max() < 1.0
+            assert np.abs(info["terminal_observation"][:36] - before[b][:36]).max() < 0.2  # the ego and its route
             assert (info["terminal_observation"] != observations[b]).any()
 
 

@@ -85,8 +85,9 @@ def lay_line(t, w, points, count, times):  # type: ignore[no-untyped-def]
     for k in range(count):
         px, py = points[k, 0], points[k, 1]
         chord = math.hypot(px - last_x, py - last_y)
-        # a place beside or behind, as when the ego has rolled too far, is waited for, not driven back to
-        if chord < _APART or (px - last_x) * tangent_x + (py - last_y) * tangent_y < 0.3 * min(chord, 1.0):
+        along = (px - last_x) * tangent_x + (py - last_y) * tangent_y
+        # a place behind, or close beside, as when the ego has rolled too far, is waited for, not driven back to
+        if chord < _APART or along < 0.0 or (chord < 1.5 and along < 0.3 * chord):
             if times:
                 t.reach[k + 1] = placed
             continue

@@ -37,7 +37,7 @@ TERMS: Mapping[str, str] = {
     "epdms": "EPDMS likewise",
     "carl": "CaRL: route completion gained, percent points, times the factors of all soft penalties",
     "carl_hint": "CaRL: 1 for a collision or a red light",
-    "roach_speed": "Roach: 1 - |speed - desired speed| / 6 m/s",
+    "roach_speed": "Roach: 1 - (gap between speed and desired speed) / 6 m/s",
     "roach_position": "Roach: -(metres beside the path) / 2",
     "roach_rotation": "Roach: -(angle to the path), rad",
     "roach_steer": "Roach: -0.1 where the wheel turned by more than 0.01 between two steps",
