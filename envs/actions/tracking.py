@@ -254,6 +254,7 @@ def track(w, t, pid, control):  # type: ignore[no-untyped-def]
     t.tick += 1
     if t.timed == 1:
         place, wanted, push = wanted_at(t, seconds + TICK_SECONDS)
+        push = min(max(push, _LEAST), _MOST)  # who has fallen far behind is not to brake for the plan's catching up
         acceleration = push + _SPEED_GAIN * (wanted - speed) + _PLACE_GAIN * (place - t.place - speed * TICK_SECONDS)
         end, rest, _ = wanted_at(t, t.num_times * t.interval)
         standing = rest < _STAND and wanted < _STAND and place - t.place < 0.5
