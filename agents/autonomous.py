@@ -184,7 +184,7 @@ class AutonomousAgentFile(Agent):
             check_leaderboard_rules(specs, track)
         except SensorError as error:
             raise AgentError(f"the leaderboard would reject the sensors of {self._file.file.name}: {error}") from error
-        self._rigs[index] = SensorRig(specs, network, self.batch.worlds, world=index, net=self.batch.routes.net)
+        self._rigs[index] = self.batch.sensor_rig(specs, index)
         self._controls[index] = 0.0
 
     def act(self) -> np.ndarray:

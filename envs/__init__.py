@@ -1,4 +1,13 @@
-"""Gymnasium environments over batches of route worlds. Importing this package registers their ids."""
+"""Gymnasium environments over batches of route worlds. Importing this package registers their ids.
+
+| id | routes |
+|---|---|
+| `RouteGym/MiniTown-v0` | a built-in suite of the town that comes with the package |
+| `RouteGym/Town-v0` | any town: of a route file, or made for it (`town=`, `maps=`) |
+| `RouteGym/Bench2Drive-v0` | a Bench2Drive or Leaderboard file (`routes=`, `maps=`) |
+
+All take the settings of `RouteVectorEnv`; `gymnasium.make` gives a `RouteEnv`, `gymnasium.make_vec` the native batch.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +16,35 @@ from typing import TYPE_CHECKING, Any
 import gymnasium as gym
 
 if TYPE_CHECKING:
+    from envs.chunk import EnvSnapshot
+    from envs.curriculum import CurriculumConfig
+    from envs.plan_scores import score_plans
+    from envs.rewards.presets import make_reward
+    from envs.rewards.spec import RewardSpec
     from envs.route_env import RouteEnv
     from envs.vector_env import RouteVectorEnv, load_routes
 
-__all__ = ["RouteEnv", "RouteVectorEnv", "load_routes"]
+_HOME = {
+    "CurriculumConfig": "envs.curriculum",
+    "EnvSnapshot": "envs.chunk",
+    "RewardSpec": "envs.rewards.spec",
+    "RouteEnv": "envs.route_env",
+    "RouteVectorEnv": "envs.vector_env",
+    "load_routes": "envs.vector_env",
+    "make_reward": "envs.rewards.presets",
+    "score_plans": "envs.plan_scores",
+}
 
-_HOME = {"RouteEnv": "envs.route_env", "RouteVectorEnv": "envs.vector_env", "load_routes": "envs.vector_env"}
+__all__ = [
+    "CurriculumConfig",
+    "EnvSnapshot",
+    "RewardSpec",
+    "RouteEnv",
+    "RouteVectorEnv",
+    "load_routes",
+    "make_reward",
+    "score_plans",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -29,4 +61,14 @@ gym.register(
     id="RouteGym/MiniTown-v0",
     entry_point="envs.route_env:RouteEnv",
     vector_entry_point="envs.vector_env:RouteVectorEnv",
+)
+gym.register(
+    id="RouteGym/Town-v0",
+    entry_point="envs.registered:make_town_env",
+    vector_entry_point="envs.registered:make_town_vector_env",
+)
+gym.register(
+    id="RouteGym/Bench2Drive-v0",
+    entry_point="envs.registered:make_bench2drive_env",
+    vector_entry_point="envs.registered:make_bench2drive_vector_env",
 )
