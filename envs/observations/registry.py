@@ -11,6 +11,7 @@ import numpy as np
 
 from envs.observations import vector
 from envs.observations.bev import BevConfig, BevObservation
+from envs.observations.frenet import FrenetObservation
 from envs.observations.structured import StructuredObservation
 from envs.routes import RouteBatch
 
@@ -59,6 +60,7 @@ class VectorObservation:
 #: Makers by name.
 OBSERVATIONS: Mapping[str, Callable[[RouteBatch, int], Observation]] = {
     "vector": VectorObservation,
+    "frenet": FrenetObservation,
     "bev": BevObservation,
     "structured": StructuredObservation,
 }
