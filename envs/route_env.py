@@ -93,4 +93,8 @@ def _only(observations: Observed) -> Observed:
 
 
 def _first(infos: dict[str, Any]) -> dict[str, Any]:
-    return {name: value[0] for name, value in infos.items() if not name.startswith("_")}
+    return {
+        name: {key: float(each[0]) for key, each in value.items()} if isinstance(value, dict) else value[0]
+        for name, value in infos.items()
+        if not name.startswith("_")
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +12,8 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 
 from envs.observations.bev import BevConfig
 from envs.observations.registry import Observed, make_observation
-from envs.rewards import step_rewards
+from envs.rewards import RewardSpec, make_reward
+from envs.rewards.rewarder import Rewarder
 from envs.routes import RouteBatch, load_network, prepare_routes
 from envs.views.live import frame_rate
 from envs.views.painter import HEIGHT, WIDTH
@@ -43,10 +44,11 @@ def load_routes(routes: str | Path = "smoke", maps: str | Path | None = None, to
 
 
 class EnvSnapshot(NamedTuple):
-    """Every bit of one running world, and what its observation remembers of the past."""
+    """Every bit of one running world, and what its observation and its reward remember of the past."""
 
     world: Snapshot
     seen: tuple[np.ndarray, ...]
+    reward: np.ndarray  # REWARD[1]
 
     @property
     def finished(self) -> bool:
@@ -61,10 +63,11 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
     |---|---|
     | observation | `vector`: float32[B, 188] (default); `bev`: uint8[B, C, H, W]; `structured`: arrays by name |
     | action | float32[B, 2] in [-1, 1]: throttle (positive) or brake (negative), steer (right positive) |
-    | reward | `envs.rewards` |
+    | reward | the weighted terms of `envs.rewards`; each by itself in `infos["reward_terms"]` |
     | step | `frame_skip` ticks of 0.05 s (default 2: 10 Hz) |
     | start | a route of the batch, drawn from the seed or given as `options={"route": index}` |
-    | termination | the leaderboard ends the route: completed, deviated, blocked, timed out |
+    | termination | the leaderboard ends the route (completed, deviated, blocked, timed out), or an infraction of
+    `reward_spec.terminate_on` does |
     | truncation | the leaderboard's cap of 4000 ticks |
     | autoreset | `NEXT_STEP`: the step after an end begins the next episode and ignores its action |
     | rendering | `render_mode="rgb_array"`: `render()` gives a uint8[H, W, 3] a world; `"human"`: a window on world 0 |
@@ -86,6 +89,7 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
         *,
         frame_skip: int = 2,
         observation: str | BevConfig = "vector",
+        reward: str | RewardSpec | Mapping[str, Any] = "simple",
         pedestrians: float = 0.0,
         parked_cars: float = 0.0,
         render_mode: str | None = None,
@@ -99,6 +103,7 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
             routes: a prepared batch, the name of a suite, or a route file.
             frame_skip: ticks of 0.05 s a step.
             observation: its name, or the configuration of a bird's-eye view.
+            reward: name of a preset, a `.json` file, or a specification: see `envs.rewards`.
             pedestrians, parked_cars: density of life beside the road, 0..1. Results of different densities are not
                 compared.
             render_mode: None, "rgb_array", or "human" (needs the `view` extra).
@@ -122,8 +127,9 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
         self._renderer = None
         if render_mode is not None:
             self._renderer = EnvRenderer(self.batch, render_mode, frame_skip, render_size, render_view)
+        self.reward_spec = make_reward(reward)
+        self._rewarder = Rewarder(self.reward_spec, self.batch)
         self._controls = np.zeros((num_envs, 3))
-        self._lengths = np.ones(num_envs)
         self._ended = np.zeros(num_envs, bool)
 
     def reset(
@@ -160,21 +166,24 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
         for b in np.flatnonzero(fresh):
             self._begin(int(b), -1)
         criteria = self.batch.criteria
-        percent, counts = criteria["route_percent"].copy(), criteria["counts"].copy()
+        self._rewarder.start_step()
         np.clip(actions[:, 0], 0.0, 1.0, out=self._controls[:, 0])
         np.clip(-actions[:, 0], 0.0, 1.0, out=self._controls[:, 1])
         np.clip(actions[:, 1], -1.0, 1.0, out=self._controls[:, 2])
         if fresh.any():
             self._tick_all_but(fresh)
         else:
-            for _ in range(self.frame_skip):
-                self.batch.tick(self._controls)
-        rewards = step_rewards(percent, counts, criteria, self._lengths)
-        rewards[fresh] = 0.0
-        ended = criteria["finished"] != RouteEnd.RUNNING
-        truncated = criteria["finished"] == RouteEnd.TICK_CAP
+            self._tick()
+        rewards, terms = self._rewarder.finish_step()
+        finished = criteria["finished"]
+        ended = finished != RouteEnd.RUNNING
+        truncated = (finished == RouteEnd.TICK_CAP) | ((finished == RouteEnd.INTERRUPTED) & ~self._rewarder.stopped)
         self._ended = ended
-        infos: dict[str, Any] = {"route_id": self._route_ids(), "tick": self.batch.worlds["tick"].copy()}
+        infos: dict[str, Any] = {
+            "route_id": self._route_ids(),
+            "tick": self.batch.worlds["tick"].copy(),
+            "reward_terms": terms,
+        }
         if ended.any():
             results = np.full(self.num_envs, None, object)
             for b in np.flatnonzero(ended):
@@ -221,14 +230,16 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
 
     def snapshot(self, index: int = 0) -> EnvSnapshot:
         """Every bit of one running world, and of what its observation remembers."""
-        return EnvSnapshot(self.batch.snapshot(index), self._observation.snapshot(index))
+        return EnvSnapshot(
+            self.batch.snapshot(index), self._observation.snapshot(index), self._rewarder.snapshot(index)
+        )
 
     def restore(self, snapshot: EnvSnapshot, index: int = 0) -> Observed:
         """Put a snapshot back and return the observations of all worlds."""
         self.batch.restore(index, snapshot.world)
         self._observation.restore(index, snapshot.seen)
+        self._rewarder.restore(index, snapshot.reward)
         self._ended[index] = snapshot.finished
-        self._lengths[index] = self.batch.routes.routes[snapshot.world.route].length
         return self._observe()
 
     def fork(self, count: int, index: int = 0) -> WorldBatch:
@@ -240,7 +251,7 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
         if route < 0:
             route = int(draws.integers(len(self.batch.routes.routes)))
         self.batch.reset(b, EpisodeStart(route, int(draws.integers(2**31))))
-        self._lengths[b] = self.batch.routes.routes[route].length
+        self._rewarder.begin(b)
         self._ended[b] = False
 
     def _tick_all_but(self, waiting: np.ndarray) -> None:
@@ -248,9 +259,13 @@ class RouteVectorEnv(VectorEnv[Any, np.ndarray, np.ndarray]):
         finished = self.batch.criteria["finished"]
         kept = finished[waiting].copy()
         finished[waiting] = RouteEnd.INTERRUPTED
+        self._tick()
+        finished[waiting] = kept
+
+    def _tick(self) -> None:
         for _ in range(self.frame_skip):
             self.batch.tick(self._controls)
-        finished[waiting] = kept
+            self._rewarder.tick()
 
     def _observe(self) -> Observed:
         return self._observation.observe(self.batch.worlds)

@@ -155,7 +155,7 @@ def test_reward_is_progress_in_metres(env: RouteEnv) -> None:
     before = env._vector.batch.criteria["route_percent"][0]
     total = sum(env.step(FORWARD)[1] for _ in range(60))
     after = env._vector.batch.criteria["route_percent"][0]
-    assert total == pytest.approx((after - before) / 100.0 * smoke().routes[index].length)
+    assert total == pytest.approx((after - before) / 100.0 * smoke().routes[index].length, rel=1e-5)
     assert total > 5.0
 
 
