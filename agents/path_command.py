@@ -23,6 +23,7 @@ from simulator.state import EGO
 from simulator.tracking import path_point
 
 SPEEDS = np.array([0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.15])  # share of the speed that is allowed
+FULL_SPEED = 5  # the choice of what is allowed
 SHIFT = 0.7  # m a decision
 MAX_OFFSET = 4.2  # m
 CHOICES = (len(SPEEDS), 3)

@@ -23,6 +23,7 @@ BUILT_IN = {
     "constant": ("agents.simple:Constant", "one control for ever; ARG = throttle,brake,steer (default 0.5,0,0)"),
     "random": ("agents.simple:Random", "seeded random controls"),
     "idle": ("agents.simple:Idle", "stands still"),
+    "sb3": ("agents.sb3:Sb3Agent", "policy trained with run_train.py; ARG = checkpoint or run folder"),
 }
 
 

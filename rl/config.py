@@ -64,22 +64,8 @@ class PpoConfig:
     start_bias: float = 2.0
     """Logit by which the new policy prefers the allowed speed and the offset it has; 0: indifferent."""
 
-    progress_reward: float = 10.0
-    """Reward of a whole route; its parts bring their share."""
-    arrival_reward: float = 2.0
-    """Reward for reaching the end."""
-    collision_penalty: float = 5.0
-    """Taken for a collision."""
-    rule_penalty: float = 4.0
-    """Taken for a red light, a stop sign, an emergency vehicle not yielded to, a scenario timed out."""
-    end_penalty: float = 5.0
-    """Taken when the leaderboard ends the route before its end."""
-    lane_penalty: float = 10.0
-    """Taken for a whole route outside the route lanes; parts cost their share."""
-    step_penalty: float = 0.005
-    """Taken every decision."""
-    end_at_infraction: bool = True
-    """A collision or a broken rule ends the episode, in training only."""
+    reward: str = "route"
+    """What is learnt for: `route` (`rl.rewards`), a preset of `envs.rewards`, or a JSON file with a specification."""
 
     threads: int = 1
     """Threads of torch."""

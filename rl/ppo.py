@@ -20,7 +20,8 @@ from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
-from agents.path_command import CHOICES
+from agents.path_command import CHOICES, FULL_SPEED
+from agents.policy_driving import Seen
 from rl.config import PpoConfig
 from rl.vec_env import RouteVecEnv
 from simulator.errors import TrainingError
@@ -54,7 +55,7 @@ class RoutePPO(PPO):
         self.policy.set_training_mode(False)
         rollout_buffer.reset()
         self.stories = []
-        bootstraps: list[tuple[int, int, np.ndarray]] = []
+        bootstraps: list[tuple[int, int, Any]] = []
         callback.on_rollout_start()
         for step in range(n_rollout_steps):
             began = time.perf_counter()
@@ -64,7 +65,11 @@ class RoutePPO(PPO):
             following, rewards, ended, truncated, stories = env.step_arrays(actions)
             self.seconds["act"] += acted - began
             self.seconds["env"] += time.perf_counter() - acted
-            rollout_buffer.observations[step] = observations
+            if isinstance(observations, dict):
+                for name, array in observations.items():
+                    rollout_buffer.observations[name][step] = array  # type: ignore[call-overload]
+            else:
+                rollout_buffer.observations[step] = observations
             rollout_buffer.actions[step] = actions
             rollout_buffer.rewards[step] = rewards
             rollout_buffer.episode_starts[step] = self._last_episode_starts
@@ -90,9 +95,9 @@ class RoutePPO(PPO):
         super().train()
         self.seconds["update"] += time.perf_counter() - began
 
-    def _act(self, observations: np.ndarray) -> np.ndarray:
+    def _act(self, observations: Seen) -> np.ndarray:
         with torch.no_grad():
-            features = self.policy.extract_features(torch.from_numpy(observations), self.policy.pi_features_extractor)
+            features = self.policy.extract_features(_tensors(observations), self.policy.pi_features_extractor)
             numbers = self.policy.action_net(self.policy.mlp_extractor.forward_actor(features)).numpy()
         if not np.isfinite(numbers).all():
             raise TrainingError(
@@ -107,26 +112,36 @@ class RoutePPO(PPO):
         parts = np.split(noisy, ends[:-1], axis=1)
         return np.stack([part.argmax(axis=1) for part in parts], axis=1)
 
-    def _judge(self, buffer: RolloutBuffer, bootstraps: list[tuple[int, int, np.ndarray]]) -> None:
+    def _judge(self, buffer: RolloutBuffer, bootstraps: list[tuple[int, int, Seen]]) -> None:
         """Values, log-probabilities, advantages and returns of a full buffer."""
         steps, worlds = buffer.rewards.shape
-        observations = buffer.observations.reshape(steps * worlds, -1)
-        actions = buffer.actions.reshape(steps * worlds, -1)
+        seen: Any = buffer.observations
+        flat: Any = (
+            {name: array.reshape(steps * worlds, *array.shape[2:]) for name, array in seen.items()}
+            if isinstance(seen, dict)
+            else seen.reshape(steps * worlds, *seen.shape[2:])
+        )
+        actions = torch.from_numpy(buffer.actions.reshape(steps * worlds, -1))
         with torch.no_grad():
-            for first in range(0, len(observations), _CHUNK):
+            for first in range(0, steps * worlds, _CHUNK):
                 part = slice(first, first + _CHUNK)
-                values, log_probs, _ = self.policy.evaluate_actions(
-                    torch.from_numpy(observations[part]), torch.from_numpy(actions[part])
-                )
+                cut = {name: array[part] for name, array in flat.items()} if isinstance(flat, dict) else flat[part]
+                values, log_probs, _ = self.policy.evaluate_actions(_tensors(cut), actions[part])
                 buffer.values.reshape(-1)[part] = values.flatten().numpy()
                 buffer.log_probs.reshape(-1)[part] = log_probs.numpy()
-            last = self.policy.predict_values(torch.from_numpy(np.asarray(self._last_obs)))
+            last = self.policy.predict_values(_tensors(self._last_obs))
             for step, world, observation in bootstraps:
-                value = self.policy.predict_values(torch.from_numpy(observation[None]))
-                buffer.rewards[step, world] += self.gamma * float(value)
+                buffer.rewards[step, world] += self.gamma * float(self.policy.predict_values(_tensors(observation)))
         starts = self._last_episode_starts
         assert starts is not None
         buffer.compute_returns_and_advantage(last_values=last, dones=np.asarray(starts))
+
+
+def _tensors(seen: Any) -> Any:
+    """Observations for torch, without a copy."""
+    if isinstance(seen, dict):
+        return {name: torch.from_numpy(array) for name, array in seen.items()}
+    return torch.from_numpy(seen)
 
 
 def make_ppo(env: RouteVecEnv, config: PpoConfig) -> RoutePPO:
@@ -134,7 +149,7 @@ def make_ppo(env: RouteVecEnv, config: PpoConfig) -> RoutePPO:
     torch.set_num_threads(config.threads)
     start, end = config.learning_rate, 0.1 * config.learning_rate
     model = RoutePPO(
-        "MlpPolicy",
+        "MultiInputPolicy" if config.observation == "bev" else "MlpPolicy",
         env,
         learning_rate=lambda left: end + (start - end) * left,
         n_steps=config.rollout,
@@ -156,6 +171,6 @@ def make_ppo(env: RouteVecEnv, config: PpoConfig) -> RoutePPO:
     model.stories = []
     if config.action == "path":
         with torch.no_grad():
-            model.policy.action_net.bias[5] += config.start_bias
+            model.policy.action_net.bias[FULL_SPEED] += config.start_bias
             model.policy.action_net.bias[CHOICES[0] + 1] += config.start_bias
     return model

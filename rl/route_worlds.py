@@ -1,161 +1,107 @@
-"""Worlds in training: decisions in, observations and rewards out, as preallocated arrays.
+"""Worlds in training: decisions in, observations and rewards out, as arrays.
 
 `RouteWorlds` is the whole environment; `rl.vec_env` shows it to stable-baselines3. One decision:
 
 | order | what |
 |---|---|
 | 1 | the action moves the wanted offset (`agents.path_command`), or is pedals and steering as it is |
-| 2 | `frame_skip` ticks, with fresh controls every tick |
-| 3 | reward and end, from what the criteria have noted |
-| 4 | worlds that ended are kept as their last observation, then begin another route |
-| 5 | observation |
+| 2 | `frame_skip` ticks, with fresh controls and the terms of the reward every tick (`envs.rewards`) |
+| 3 | worlds whose route has ended leave their last observation and their scores, then begin another route |
+| 4 | observation |
+
+Routes are drawn so that all scenario types come alike often.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 
-from agents.path_command import CHOICES, follow_commands, shift_offsets
-from envs.observations.registry import make_observation
+from agents.policy_driving import PolicyDriving, Seen
+from envs.rewards.rewarder import Rewarder
 from envs.routes import RouteBatch
 from envs.world import EpisodeStart, WorldBatch
-from leaderboard_adapters.criteria_state import (
-    LAYOUT,
-    PEDESTRIAN,
-    RED_LIGHT,
-    SCENARIO_TIMEOUT,
-    STOP,
-    VEHICLE,
-    YIELD,
-    RouteEnd,
-)
+from leaderboard_adapters.criteria_state import LAYOUT, PEDESTRIAN, VEHICLE, RouteEnd
 from leaderboard_adapters.records import INFRACTION_NAMES
 from leaderboard_adapters.scores import PENALTY_FACTORS
 from rl.config import PpoConfig
+from rl.rewards import training_reward
+from simulator.errors import TrainingError
 
 _COLLISIONS = [LAYOUT, PEDESTRIAN, VEHICLE]
-_RULES = [RED_LIGHT, STOP, YIELD, SCENARIO_TIMEOUT]
 _LOG_FACTORS = np.log([PENALTY_FACTORS.get(name, 1.0) for name in INFRACTION_NAMES])
-_EARLY_ENDS = [RouteEnd.DEVIATED, RouteEnd.BLOCKED, RouteEnd.TIMED_OUT, RouteEnd.TICK_CAP]
 
-
-class Driving:
-    """Observation and action of a policy on a batch of worlds: what training and the trained agent share.
-
-    Attributes:
-        offsets: float64[B] metres, the wanted offset of each world from its path.
-    """
-
-    def __init__(self, batch: WorldBatch, observation: str, action: str) -> None:
-        self.batch = batch
-        self.is_path = action == "path"
-        self.view = make_observation(observation, batch.routes, batch.num_worlds)
-        self.offsets = np.zeros(batch.num_worlds)
-        self.controls = np.zeros((batch.num_worlds, 3))
-        shape = self.view.space.shape
-        assert shape is not None
-        self.size = shape[0] + 1
-        self.observation_space = gym.spaces.Box(-np.inf, np.inf, (self.size,), np.float32)
-        self.action_space: gym.Space[Any] = (
-            gym.spaces.MultiDiscrete(CHOICES) if self.is_path else gym.spaces.Box(-1.0, 1.0, (2,), np.float32)
-        )
-
-    def observe(self) -> np.ndarray:
-        """Fresh float32[B, size]."""
-        rows = np.empty((self.batch.num_worlds, self.size), np.float32)
-        rows[:, :-1] = self.view.observe(self.batch.worlds)
-        rows[:, -1] = self.offsets / 3.5
-        return rows
-
-    def begin(self, index: int) -> None:
-        """World `index` begins an episode."""
-        self.offsets[index] = 0.0
-
-    def decide(self, actions: np.ndarray) -> None:
-        """Take in one decision for every world."""
-        if self.is_path:
-            shift_offsets(actions, self.offsets)
-        else:
-            np.clip(actions[:, 0], 0.0, 1.0, out=self.controls[:, 0])
-            np.clip(-actions[:, 0], 0.0, 1.0, out=self.controls[:, 1])
-            np.clip(actions[:, 1], -1.0, 1.0, out=self.controls[:, 2])
-
-    def control(self, actions: np.ndarray) -> np.ndarray:
-        """float64[B, 3] of this tick."""
-        if self.is_path:
-            routes = self.batch.routes
-            follow_commands(self.batch.worlds, routes.net, routes.arrays, actions, self.offsets, self.controls)
-        return self.controls
+#: What one decision gives: observations of the worlds as they go on, rewards float32[B], ended bool[B], truncated bool[B],
+#: and a story of each ended world: its scores, and the `terminal_observation` of a truncated one.
+Step = tuple[Seen, np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]
 
 
 class RouteWorlds:
-    """B worlds that begin a new route whenever one ends. Routes are drawn so that all scenario types come alike often."""
+    """B worlds that begin a new route whenever one ends.
+
+    Attributes:
+        batch, driving, rewarder: the running worlds, what the policy sees of them, what it is paid.
+        terms: contribution of each reward term, summed over worlds and decisions since `take_terms`.
+    """
 
     def __init__(self, routes: RouteBatch, config: PpoConfig) -> None:
         self.config = config
         self.batch = WorldBatch(routes, config.worlds)
-        self.driving = Driving(self.batch, config.observation, config.action)
+        self.driving = PolicyDriving(self.batch, config.observation, config.action)
+        self.rewarder = Rewarder(training_reward(config.reward), self.batch)
         self.draws = np.random.default_rng([config.seed, 1])
-        self.by_type: list[list[int]] = []
         names = [prepared.route.scenario_type for prepared in routes.routes]
-        for name in sorted(set(names)):
-            self.by_type.append([i for i, other in enumerate(names) if other == name])
+        self._by_type = [[i for i, name in enumerate(names) if name == kind] for kind in sorted(set(names))]
         self.steps = np.zeros(config.worlds, np.int64)
         self.returns = np.zeros(config.worlds)
+        self.terms: dict[str, float] = {}
+        self.always_last = False  # True: `terminal_observation` of every ended world, not of truncated ones only
 
-    def reset(self) -> np.ndarray:
-        """Begin an episode in every world; returns the observations."""
+    def reset(self) -> Seen:
+        """Begin an episode in every world."""
         for b in range(self.config.worlds):
             self._begin(b)
         return self.driving.observe()
 
-    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
+    def step(self, actions: np.ndarray) -> Step:
         """One decision in every world.
 
-        Returns:
-            (observations float32[B, size] of the worlds as they go on, rewards float32[B], ended bool[B], truncated
-            bool[B], for each ended world in order its `terminal_observation` and scores).
+        Raises:
+            TrainingError: for actions of a wrong shape, or that are not finite.
         """
-        config, batch, driving = self.config, self.batch, self.driving
-        criteria = batch.criteria
-        percent = criteria["route_percent"].copy()
-        counts = criteria["counts"].copy()
-        wrong = criteria["wrong_distance"].copy()
+        if actions.shape != (self.config.worlds, 2) or not np.isfinite(actions).all():
+            raise TrainingError(
+                f"actions must be finite, of shape ({self.config.worlds}, 2); got shape {actions.shape}"
+            )
+        batch, driving, rewarder = self.batch, self.driving, self.rewarder
         driving.decide(actions)
-        for _ in range(config.frame_skip):
+        rewarder.start_step()
+        for _ in range(self.config.frame_skip):
             batch.tick(driving.control(actions))
-        finished = criteria["finished"]
-        fresh = criteria["counts"] - counts
-        collided = fresh[:, _COLLISIONS].sum(axis=1) > 0
-        broken = fresh[:, _RULES].sum(axis=1)
-        completed = finished == RouteEnd.COMPLETED
-        failed = np.isin(finished, _EARLY_ENDS)
-        lengths = np.maximum(self.lengths, 1.0)
-        rewards = (
-            config.progress_reward * (criteria["route_percent"] - percent) / 100.0
-            + config.arrival_reward * completed
-            - config.collision_penalty * collided
-            - config.rule_penalty * broken
-            - config.end_penalty * failed
-            - config.lane_penalty * (criteria["wrong_distance"] - wrong) / lengths
-            - config.step_penalty
-        ).astype(np.float32)
+            rewarder.tick()
+        rewards, terms = rewarder.finish_step()
+        for name, values in terms.items():
+            self.terms[name] = self.terms.get(name, 0.0) + float(values.sum())
+        finished = batch.criteria["finished"]
         ended = finished != RouteEnd.RUNNING
-        if config.end_at_infraction:
-            ended = ended | collided | (broken > 0)
-        truncated = np.zeros_like(ended)
+        truncated = (finished == RouteEnd.TICK_CAP) | ((finished == RouteEnd.INTERRUPTED) & ~rewarder.stopped)
         self.steps += 1
         self.returns += rewards
         stories: list[dict[str, Any]] = []
         if ended.any():
-            last = driving.observe()
+            # only what is cut short has a value beyond its end, for which the last observation is needed
+            last = driving.observe() if self.always_last or truncated.any() else None
             for b in np.flatnonzero(ended):
-                stories.append({"world": int(b), "terminal_observation": last[b], **self._scores(int(b))})
+                seen = None if last is None else _row(last, b)
+                stories.append({"world": int(b), "terminal_observation": seen, **self._scores(b)})
                 self._begin(int(b))
-        return driving.observe(), rewards, ended, truncated, stories
+        return driving.observe(), rewards.astype(np.float32), ended, truncated, stories
+
+    def take_terms(self) -> dict[str, float]:
+        """The sums of the reward's terms, which begin anew."""
+        taken, self.terms = self.terms, {}
+        return taken
 
     def _scores(self, b: int) -> dict[str, Any]:
         c = self.batch.criteria[b]
@@ -169,24 +115,77 @@ class RouteWorlds:
             "completion": completion,
             "driving_score": completion * factor,
             "collision": bool(c["counts"][_COLLISIONS].any()),
-            "rule": bool(c["counts"][_RULES].any()),
         }
 
     def _begin(self, b: int) -> None:
-        kind = self.by_type[int(self.draws.integers(len(self.by_type)))]
+        kind = self._by_type[int(self.draws.integers(len(self._by_type)))]
         route = kind[int(self.draws.integers(len(kind)))]
         self.batch.reset(b, EpisodeStart(route, int(self.draws.integers(2**31))))
+        self.rewarder.begin(b)
         self.driving.begin(b)
         self.steps[b] = 0
         self.returns[b] = 0.0
 
-    @property
-    def lengths(self) -> np.ndarray:
-        """float64[B] metres, of the routes that are driven."""
-        return self._lengths[self.batch.worlds["route"]]
+    def snapshot(self) -> dict[str, np.ndarray]:
+        """Every bit of the worlds, by name, for a checkpoint."""
+        names = ("world", "director", "criteria", "switches")
+        records = dict(zip(names, self.batch.state, strict=True)) | {"reward": self.rewarder.memory}
+        kept = {name: array.view(np.uint8).reshape(len(array), -1).copy() for name, array in records.items()}
+        memories = [self.driving.snapshot(b) for b in range(self.config.worlds)]
+        kept |= {f"driving{k}": np.stack(parts) for k, parts in enumerate(zip(*memories, strict=True))}
+        kept |= {"steps": self.steps.copy(), "returns": self.returns.copy()}
+        kept["draws"] = np.frombuffer(pack_draws(self.draws), np.uint8).copy()
+        return kept
 
-    @property
-    def _lengths(self) -> np.ndarray:
-        if not hasattr(self, "_all_lengths"):
-            self._all_lengths = np.array([prepared.length for prepared in self.batch.routes.routes])
-        return self._all_lengths
+    def restore(self, kept: dict[str, np.ndarray]) -> None:
+        """Put a snapshot back.
+
+        Raises:
+            TrainingError: when it was taken of another number or layout of worlds.
+        """
+        names = ("world", "director", "criteria", "switches")
+        records = dict(zip(names, self.batch.state, strict=True)) | {"reward": self.rewarder.memory}
+        try:
+            for name, array in records.items():
+                flat = array.view(np.uint8).reshape(len(array), -1)
+                if flat.shape != kept[name].shape:
+                    raise TrainingError(
+                        f"the checkpoint's worlds ({name}: {kept[name].shape}) are not those of this version or "
+                        f"configuration ({flat.shape}); start a new run"
+                    )
+                flat[:] = kept[name]
+            count = len([name for name in kept if name.startswith("driving")])
+            for b in range(self.config.worlds):
+                self.driving.restore(b, tuple(kept[f"driving{k}"][b].copy() for k in range(count)))
+            self.steps[:] = kept["steps"]
+            self.returns[:] = kept["returns"]
+            unpack_draws(self.draws, kept["draws"].tobytes())
+        except KeyError as error:
+            raise TrainingError(f"the checkpoint lacks {error}; start a new run") from None
+
+
+def _row(seen: Seen, b: int) -> Any:
+    """The observation of one world, with a leading axis of one."""
+    if isinstance(seen, dict):
+        return {name: array[b : b + 1].copy() for name, array in seen.items()}
+    return seen[b : b + 1].copy()
+
+
+def pack_draws(draws: np.random.Generator) -> bytes:
+    """State of a PCG64 generator, 37 bytes."""
+    state = draws.bit_generator.state
+    words = [state["state"][name].to_bytes(16, "little") for name in ("state", "inc")]
+    return b"".join(words) + bytes([state["has_uint32"]]) + state["uinteger"].to_bytes(4, "little")
+
+
+def unpack_draws(draws: np.random.Generator, packed: bytes) -> None:
+    """Put that state back."""
+    draws.bit_generator.state = {
+        "bit_generator": "PCG64",
+        "state": {
+            "state": int.from_bytes(packed[:16], "little"),
+            "inc": int.from_bytes(packed[16:32], "little"),
+        },
+        "has_uint32": packed[32],
+        "uinteger": int.from_bytes(packed[33:37], "little"),
+    }

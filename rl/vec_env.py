@@ -9,7 +9,8 @@ import numpy as np
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
-from rl.route_worlds import RouteWorlds
+from agents.policy_driving import Seen
+from rl.route_worlds import RouteWorlds, Step
 
 
 class RouteVecEnv(VecEnv):
@@ -20,22 +21,26 @@ class RouteVecEnv(VecEnv):
         driving = worlds.driving
         super().__init__(worlds.config.worlds, driving.observation_space, driving.action_space)
 
-    def reset(self) -> np.ndarray:
+    def reset(self) -> Seen:  # type: ignore[override]
         return self.worlds.reset()
 
-    def step_arrays(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[Any]]:
+    def step_arrays(self, actions: np.ndarray) -> Step:
         """See `RouteWorlds.step`."""
+        self.worlds.always_last = False
         return self.worlds.step(actions)
 
     def step_async(self, actions: np.ndarray) -> None:
         self._actions = actions
 
     def step_wait(self) -> VecEnvStepReturn:
+        self.worlds.always_last = True
         observations, rewards, ended, truncated, stories = self.worlds.step(self._actions)
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         for story in stories:
             b = story["world"]
-            infos[b] = {**story, "TimeLimit.truncated": bool(truncated[b])}
+            seen = story["terminal_observation"]
+            last = {name: array[0] for name, array in seen.items()} if isinstance(seen, dict) else seen[0]
+            infos[b] = {**story, "terminal_observation": last, "TimeLimit.truncated": bool(truncated[b])}
         return observations, rewards, ended, infos
 
     def close(self) -> None:

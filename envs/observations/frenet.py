@@ -50,6 +50,7 @@ VERSION = 1
 NEIGHBOURS = 12
 NEIGHBOUR_VALUES = 14
 _FIRST_NEIGHBOUR = 68
+EGO_SIZE = 46  # values of the ego, its path and the rules; those after them are of others
 SIZE = _FIRST_NEIGHBOUR + NEIGHBOURS * NEIGHBOUR_VALUES
 
 MAX_POINTS = 32  # signals and stop signs on one route
