@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from agents.base import Agent
-from agents.path_control import bend_speed, pedals, pursuit_distance, steer_to
+from envs.path_control import bend_speed, pedals, pursuit_distance, steer_to
 from envs.world import WorldBatch
 from simulator.drivers import idm, obstacle_in_corridor
 from simulator.junctions import junction_gap

@@ -11,7 +11,7 @@ One tick of it:
 | 4 | halts: lights, stop signs, blocked junctions | `agents.expert_rules` |
 | 5 | gaps in crossing and merging traffic | `agents.expert_gaps` |
 | 6 | speed: caps, following, the search for a profile that meets nobody | `agents.expert_speed` |
-| 7 | steering along the line, pedals | `agents.path_control` |
+| 7 | steering along the line, pedals | `envs.path_control` |
 
 Its memory is one EXPERT record a world, so that it can be copied with the world.
 """
@@ -41,7 +41,7 @@ from agents.expert_speed import (
     smooth,
     wanted_acceleration,
 )
-from agents.path_control import pedals, steer_on_line
+from envs.path_control import pedals, steer_on_line
 from envs.world import WorldBatch
 from simulator.array_bundle import ArrayBundle
 from simulator.kernel import kernel

@@ -1,7 +1,4 @@
-"""What a learned policy sees and decides on a batch of worlds: shared by training and by the trained agent.
-
-Actions: `path` commands (`agents.path_command`), or `pedals`: throttle (positive) or brake (negative), and steering.
-"""
+"""What a learned policy sees and decides on a batch of worlds: shared by training and by the trained agent."""
 
 from __future__ import annotations
 
@@ -10,92 +7,72 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from agents.path_command import CHOICES, follow_commands, shift_offsets
+from envs.actions.registry import make_action
+from envs.actions.route_command import RouteCommands
 from envs.observations import bev, frenet, vector
+from envs.observations.base import Observed, allocate, copied
 from envs.observations.bev import BevConfig
 from envs.observations.registry import make_observation
 from envs.world import WorldBatch
 
 #: Observations that a policy can be trained on, with the version of their meaning.
 OBSERVATIONS = {"frenet": frenet.VERSION, "vector": vector.VERSION, "bev": bev.VERSION}
-ACTIONS = ("path", "pedals")
+
+#: Action spaces that a policy can be trained on (`envs.actions`).
+ACTIONS = ("route_command", "control")
 
 #: The bird's-eye view that policies are trained on: 48 m square, 10 m of it behind the ego, half a second of history.
 POLICY_BEV = BevConfig(width=96, height=96, pixels_per_metre=2.0, history=(10,))
-
-Seen = np.ndarray | dict[str, np.ndarray]
 
 
 class PolicyDriving:
     """Observation and action of a policy.
 
+    The observation is a row of numbers, the wanted offset of a `route_command` last; of a bird's-eye view it is a dict of
+    the picture, `bev`, and such a row of the ego, its path and the rules alone, `ego`.
+
     Attributes:
-        offsets: float64[B] metres, the wanted offset of each world from its path; the only memory of the action.
-        observation_space, action_space: of one world.
+        actions: turns decisions into controls.
+        observation_space: of one world; action_space: likewise.
     """
 
     def __init__(self, batch: WorldBatch, observation: str, action: str) -> None:
         self.batch = batch
-        self.is_path = action == "path"
+        self.actions = make_action(action, batch)
         self.is_bev = observation == "bev"
-        choice = POLICY_BEV if self.is_bev else observation
-        self.view = make_observation(choice, batch.routes, batch.num_worlds)
-        self.offsets = np.zeros(batch.num_worlds)
-        self._controls = np.zeros((batch.num_worlds, 3))
-        self.observation_space: gym.Space[Any]
+        self._row = make_observation("frenet" if self.is_bev else observation, batch)
+        assert self._row.space.shape is not None
+        self._whole = np.zeros((batch.num_worlds, self._row.space.shape[0]), np.float32)
+        self._size = frenet.EGO_SIZE if self.is_bev else self._whole.shape[1]
+        row = gym.spaces.Box(-np.inf, np.inf, (self._size + 1,), np.float32)
+        self.observation_space: gym.Space[Any] = row
         if self.is_bev:
-            self._ego = make_observation("frenet", batch.routes, batch.num_worlds)
-            ego = gym.spaces.Box(-np.inf, np.inf, (frenet.EGO_SIZE + 1,), np.float32)
-            self.observation_space = gym.spaces.Dict({"bev": self.view.space, "ego": ego})
-        else:
-            assert self.view.space.shape is not None
-            self._size = self.view.space.shape[0] + 1
-            self.observation_space = gym.spaces.Box(-np.inf, np.inf, (self._size,), np.float32)
-        self.action_space: gym.Space[Any] = (
-            gym.spaces.MultiDiscrete(CHOICES) if self.is_path else gym.spaces.Box(-1.0, 1.0, (2,), np.float32)
-        )
+            self._view = make_observation(POLICY_BEV, batch)
+            self.observation_space = gym.spaces.Dict({"bev": self._view.space, "ego": row})
+        self._out = allocate(self.observation_space, batch.num_worlds)
+        self.action_space = self.actions.space
 
-    def observe(self) -> Seen:
-        """Fresh float32[B, size], the wanted offset last; or for a bird's-eye view the picture and the ego's own values."""
+    def observe(self) -> Observed:
+        """Fresh arrays with a leading world axis."""
         worlds = self.batch.worlds
+        self._row.write(worlds, self._whole)
+        row = self._out["ego"] if self.is_bev else self._out
+        row[:, :-1] = self._whole[:, : self._size]
+        row[:, -1] = self.actions.offsets / 3.5 if isinstance(self.actions, RouteCommands) else 0.0
         if self.is_bev:
-            ego = np.empty((len(worlds), frenet.EGO_SIZE + 1), np.float32)
-            ego[:, :-1] = self._ego.observe(worlds)[:, : frenet.EGO_SIZE]  # type: ignore[index, call-overload]
-            ego[:, -1] = self.offsets / 3.5
-            return {"bev": self.view.observe(worlds), "ego": ego}  # type: ignore[dict-item]
-        rows = np.empty((len(worlds), self._size), np.float32)
-        rows[:, :-1] = self.view.observe(worlds)  # type: ignore[assignment]
-        rows[:, -1] = self.offsets / 3.5
-        return rows
-
-    def begin(self, index: int) -> None:
-        """World `index` begins an episode."""
-        self.offsets[index] = 0.0
-
-    def decide(self, actions: np.ndarray) -> None:
-        """Take in one decision for every world: int64[B, 2] choices, or float[B, 2] pedals and steering."""
-        if self.is_path:
-            shift_offsets(actions, self.offsets)
-        else:
-            np.clip(actions[:, 0], 0.0, 1.0, out=self._controls[:, 0])
-            np.clip(-actions[:, 0], 0.0, 1.0, out=self._controls[:, 1])
-            np.clip(actions[:, 1], -1.0, 1.0, out=self._controls[:, 2])
-
-    def control(self, actions: np.ndarray) -> np.ndarray:
-        """float64[B, 3] throttle, brake, steer of this tick, under the decision that runs."""
-        if self.is_path:
-            routes = self.batch.routes
-            follow_commands(self.batch.worlds, routes.net, routes.arrays, actions, self.offsets, self._controls)
-        return self._controls
+            self._view.write(worlds, self._out["bev"])
+        return copied(self._out)
 
     def snapshot(self, index: int) -> tuple[np.ndarray, ...]:
-        """What it remembers of one world."""
-        ego = self._ego.snapshot(index) if self.is_bev else ()
-        return (np.array([self.offsets[index]]), *ego, *self.view.snapshot(index))
+        """What is remembered of one world."""
+        kept = (*self.actions.snapshot(index), *self._row.snapshot(index))
+        return (*kept, *self._view.snapshot(index)) if self.is_bev else kept
 
     def restore(self, index: int, snapshot: tuple[np.ndarray, ...]) -> None:
         """Put a copy back."""
-        self.offsets[index] = snapshot[0][0]
+        a = len(self.actions.snapshot(index))
+        r = a + len(self._row.snapshot(index))
+        self.actions.restore(index, snapshot[:a])
+        self._row.restore(index, snapshot[a:r])
         if self.is_bev:
-            self._ego.restore(index, snapshot[1:2])
-        self.view.restore(index, snapshot[2 if self.is_bev else 1 :])
+            self._view.restore(index, snapshot[r:])

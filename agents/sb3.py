@@ -14,9 +14,10 @@ import numpy as np
 
 from agents.base import Agent
 from agents.mlp import Mlp
-from agents.path_command import CHOICES
-from agents.policy_driving import PolicyDriving, Seen
+from agents.policy_driving import PolicyDriving
 from agents.policy_file import PolicyFile, read_policy
+from envs.actions.route_command import CHOICES
+from envs.observations.base import Observed
 from envs.world import WorldBatch
 from simulator.errors import AgentError
 
@@ -37,28 +38,23 @@ class Sb3Agent(Agent):
         spec = self._file.spec
         self.driving = PolicyDriving(batch, spec.observation, spec.action)
         self._network = _network(self._file, self.driving)
-        kind: type = np.int64 if self.driving.is_path else np.float32
-        self._actions = np.zeros((batch.num_worlds, 2), kind)
 
     def reset(self, index: int, seed: int) -> None:
-        self.driving.begin(index)
+        self.driving.actions.begin(index)
 
     def act(self) -> np.ndarray:
         due = self.batch.worlds["tick"] % self._skip == 0
+        actions = self.driving.actions
         if due.any():
             numbers = self._network(self.driving.observe())
             if not np.isfinite(numbers[due]).all():
                 raise AgentError(f"{self._file.path}: the policy gives numbers that are not finite")
-            chosen = greedy(numbers) if self.driving.is_path else numbers
-            if due.all():
-                self._actions[:] = chosen
-                self.driving.decide(self._actions)
-            else:
-                kept = self.driving.offsets.copy()
-                self._actions[due] = chosen[due]
-                self.driving.decide(self._actions)
-                self.driving.offsets[~due] = kept[~due]
-        return self.driving.control(self._actions)
+            kept = [] if due.all() else [(b, actions.snapshot(b)) for b in np.flatnonzero(~due)]
+            actions.decide(greedy(numbers) if self._file.spec.action == "route_command" else numbers)
+            for b, memory in kept:  # of worlds at another place of their rhythm
+                actions.restore(int(b), memory)
+        actions.control()
+        return actions.controls
 
 
 def greedy(numbers: np.ndarray) -> np.ndarray:
@@ -67,7 +63,7 @@ def greedy(numbers: np.ndarray) -> np.ndarray:
     return np.stack([part.argmax(axis=1) for part in parts], axis=1)
 
 
-def _network(file: PolicyFile, driving: PolicyDriving) -> Callable[[Seen], np.ndarray]:
+def _network(file: PolicyFile, driving: PolicyDriving) -> Callable[[Observed], np.ndarray]:
     """From observations to logits or means."""
     if driving.is_bev:
         return _torch_network(file, driving)
@@ -86,7 +82,7 @@ def _network(file: PolicyFile, driving: PolicyDriving) -> Callable[[Seen], np.nd
     return network  # type: ignore[no-any-return]
 
 
-def _torch_network(file: PolicyFile, driving: PolicyDriving) -> Callable[[Seen], np.ndarray]:
+def _torch_network(file: PolicyFile, driving: PolicyDriving) -> Callable[[Observed], np.ndarray]:
     try:
         import torch
         from stable_baselines3.common.policies import MultiInputActorCriticPolicy
@@ -106,7 +102,7 @@ def _torch_network(file: PolicyFile, driving: PolicyDriving) -> Callable[[Seen],
         raise AgentError(f"{file.path}: its weights do not fit the network: {error}") from None
     policy.set_training_mode(False)
 
-    def run(seen: Seen) -> np.ndarray:
+    def run(seen: Observed) -> np.ndarray:
         assert isinstance(seen, dict)
         with torch.no_grad():
             tensors = {name: torch.from_numpy(array) for name, array in seen.items()}

@@ -75,17 +75,23 @@ def warm_up(processes: int | None = None) -> None:
 
 def compile_rules() -> None:
     """What begins, judges, logs, ends and observes an episode: reset, scenarios, criteria, observations."""
-    from envs.observations import vector
+    from envs.observations.vector import VectorObservation
+    from envs.rewards.presets import make_reward
+    from envs.rewards.rewarder import Rewarder
     from envs.tick import log_ego, tick_rules
     from envs.world import EpisodeStart
 
     batch = _worlds()
+    rewarder = Rewarder(make_reward("simple"), batch)
     batch.reset(0, EpisodeStart(route=0, seed=0))
+    rewarder.begin(0)
     batch.finish(0)
     tick_rules(*batch.state, batch.routes.net, batch.routes.arrays, batch.routes.scripts)  # the episode is over
     log_ego(batch.worlds, batch.criteria, batch.log)
-    observations = np.zeros((1, vector.SIZE), np.float32)
-    vector.observe_all(batch.worlds, batch.routes.net, batch.routes.arrays, observations)
+    rewarder.tick()
+    rewarder.finish_step()
+    observation = VectorObservation(batch.routes)
+    observation.write(batch.worlds, np.zeros((1, *observation.space.shape), np.float32))  # type: ignore[misc]
 
 
 def compile_traffic() -> None:

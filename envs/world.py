@@ -5,11 +5,13 @@ This is the one implementation under every environment; a single environment is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from envs.entry import entry
 from envs.routes import RouteBatch
 from envs.tick import log_ego, tick_rules, tick_traffic
 from leaderboard_adapters.criteria import finish_criteria, reset_criteria
@@ -131,6 +133,7 @@ class WorldBatch:
         self.criteria["finished"] = RouteEnd.INTERRUPTED  # nothing runs before `reset`
         self.log = np.zeros((num_worlds, MAX_LOG_TICKS if log else 0, len(LOG_COLUMNS)))
         self._log = log
+        self._tick: tuple[Callable[..., None], Callable[..., None]] | None = None
         self.ambient = ambient
 
     def reset(self, index: int, start: EpisodeStart) -> None:
@@ -155,20 +158,39 @@ class WorldBatch:
         if self._log:
             self.log[index] = 0.0
 
+    def part(self, first: int, last: int) -> WorldBatch:
+        """The worlds `first` to `last - 1` as a batch of their own, on the same memory."""
+        part = WorldBatch(self.routes, 0, ambient=self.ambient)
+        part.num_worlds = last - first
+        part.worlds, part.directors, part.criteria, part.switches = (records[first:last] for records in self.state)
+        part.log, part._log = self.log[first:last], self._log
+        return part
+
     def tick(self, controls: np.ndarray) -> None:
-        """Advance every world whose route has not ended by 0.05 s. `controls`: float64[B, 3] throttle, brake, steer."""
-        tick_traffic(self.worlds, self.directors, self.criteria, controls, self.routes.net, self.routes.arrays)
-        tick_rules(
-            self.worlds,
-            self.directors,
-            self.criteria,
-            self.switches,
-            self.routes.net,
-            self.routes.arrays,
-            self.routes.scripts,
-        )
+        """Advance every world whose route has not ended by 0.05 s. `controls`: float64[B, 3] throttle, brake, steer.
+
+        Raises:
+            ValueError: for controls of another shape.
+        """
+        controls = np.ascontiguousarray(controls, np.float64)
+        if controls.shape != (self.num_worlds, 3):
+            raise ValueError(f"controls must be of shape ({self.num_worlds}, 3), got {controls.shape}")
+        if self._tick is None:
+            self._tick = self._compiled_tick(controls)
+        move, judge = self._tick
+        routes = self.routes
+        move(self.worlds, self.directors, self.criteria, controls, routes.net, routes.arrays)
+        judge(self.worlds, self.directors, self.criteria, self.switches, routes.net, routes.arrays, routes.scripts)
         if self._log:
             log_ego(self.worlds, self.criteria, self.log)
+
+    def _compiled_tick(self, controls: np.ndarray) -> tuple[Callable[..., None], Callable[..., None]]:
+        routes = self.routes
+        begun = (self.worlds, self.directors, self.criteria)
+        return (
+            entry(tick_traffic, *begun, controls, routes.net, routes.arrays),
+            entry(tick_rules, *begun, self.switches, routes.net, routes.arrays, routes.scripts),
+        )
 
     def finish(self, index: int, reason: RouteEnd = RouteEnd.INTERRUPTED) -> None:
         """End a running route from outside; what is pending is booked. A route that has ended stays as it is."""

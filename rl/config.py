@@ -30,8 +30,8 @@ class PpoConfig:
 
     observation: Literal["frenet", "vector", "bev"] = "frenet"
     """What the policy sees, `envs.observations`."""
-    action: Literal["path", "pedals"] = "path"
-    """What it decides: speed and offset relative to the path (`agents.path_command`), or pedals and steering."""
+    action: Literal["route_command", "control"] = "route_command"
+    """What it decides: speed and offset relative to the path (`envs.actions.route_command`), or pedals and steering."""
     frame_skip: int = 4
     """Ticks of 0.05 s a decision."""
     worlds: int = 64

@@ -20,8 +20,8 @@ from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
-from agents.path_command import CHOICES, FULL_SPEED
-from agents.policy_driving import Seen
+from envs.actions.route_command import CHOICES, FULL_SPEED
+from envs.observations.base import Observed
 from rl.config import PpoConfig
 from rl.vec_env import RouteVecEnv
 from simulator.errors import TrainingError
@@ -95,7 +95,7 @@ class RoutePPO(PPO):
         super().train()
         self.seconds["update"] += time.perf_counter() - began
 
-    def _act(self, observations: Seen) -> np.ndarray:
+    def _act(self, observations: Observed) -> np.ndarray:
         with torch.no_grad():
             features = self.policy.extract_features(_tensors(observations), self.policy.pi_features_extractor)
             numbers = self.policy.action_net(self.policy.mlp_extractor.forward_actor(features)).numpy()
@@ -112,7 +112,7 @@ class RoutePPO(PPO):
         parts = np.split(noisy, ends[:-1], axis=1)
         return np.stack([part.argmax(axis=1) for part in parts], axis=1)
 
-    def _judge(self, buffer: RolloutBuffer, bootstraps: list[tuple[int, int, Seen]]) -> None:
+    def _judge(self, buffer: RolloutBuffer, bootstraps: list[tuple[int, int, Observed]]) -> None:
         """Values, log-probabilities, advantages and returns of a full buffer."""
         steps, worlds = buffer.rewards.shape
         seen: Any = buffer.observations
@@ -169,7 +169,7 @@ def make_ppo(env: RouteVecEnv, config: PpoConfig) -> RoutePPO:
     model.draws = np.random.default_rng([config.seed, 2])
     model.seconds = dict.fromkeys(("env", "act", "value", "update"), 0.0)
     model.stories = []
-    if config.action == "path":
+    if config.action == "route_command":
         with torch.no_grad():
             model.policy.action_net.bias[FULL_SPEED] += config.start_bias
             model.policy.action_net.bias[CHOICES[0] + 1] += config.start_bias

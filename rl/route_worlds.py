@@ -4,7 +4,7 @@
 
 | order | what |
 |---|---|
-| 1 | the action moves the wanted offset (`agents.path_command`), or is pedals and steering as it is |
+| 1 | the action moves the wanted offset (`envs.actions.route_command`), or is pedals and steering as it is |
 | 2 | `frame_skip` ticks, with fresh controls and the terms of the reward every tick (`envs.rewards`) |
 | 3 | worlds whose route has ended leave their last observation and their scores, then begin another route |
 | 4 | observation |
@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from agents.policy_driving import PolicyDriving, Seen
+from agents.policy_driving import PolicyDriving
+from envs.observations.base import Observed
 from envs.rewards.rewarder import Rewarder
 from envs.routes import RouteBatch
 from envs.world import EpisodeStart, WorldBatch
@@ -34,7 +35,7 @@ _LOG_FACTORS = np.log([PENALTY_FACTORS.get(name, 1.0) for name in INFRACTION_NAM
 
 #: What one decision gives: observations of the worlds as they go on, rewards float32[B], ended bool[B], truncated bool[B],
 #: and a story of each ended world: its scores, and the `terminal_observation` of a truncated one.
-Step = tuple[Seen, np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]
+Step = tuple[Observed, np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]
 
 
 class RouteWorlds:
@@ -58,7 +59,7 @@ class RouteWorlds:
         self.terms: dict[str, float] = {}
         self.always_last = False  # True: `terminal_observation` of every ended world, not of truncated ones only
 
-    def reset(self) -> Seen:
+    def reset(self) -> Observed:
         """Begin an episode in every world."""
         for b in range(self.config.worlds):
             self._begin(b)
@@ -75,10 +76,11 @@ class RouteWorlds:
                 f"actions must be finite, of shape ({self.config.worlds}, 2); got shape {actions.shape}"
             )
         batch, driving, rewarder = self.batch, self.driving, self.rewarder
-        driving.decide(actions)
+        driving.actions.decide(actions)
         rewarder.start_step()
         for _ in range(self.config.frame_skip):
-            batch.tick(driving.control(actions))
+            driving.actions.control()
+            batch.tick(driving.actions.controls)
             rewarder.tick()
         rewards, terms = rewarder.finish_step()
         for name, values in terms.items():
@@ -122,7 +124,7 @@ class RouteWorlds:
         route = kind[int(self.draws.integers(len(kind)))]
         self.batch.reset(b, EpisodeStart(route, int(self.draws.integers(2**31))))
         self.rewarder.begin(b)
-        self.driving.begin(b)
+        self.driving.actions.begin(b)
         self.steps[b] = 0
         self.returns[b] = 0.0
 
@@ -164,7 +166,7 @@ class RouteWorlds:
             raise TrainingError(f"the checkpoint lacks {error}; start a new run") from None
 
 
-def _row(seen: Seen, b: int) -> Any:
+def _row(seen: Observed, b: int) -> Any:
     """The observation of one world, with a leading axis of one."""
     if isinstance(seen, dict):
         return {name: array[b : b + 1].copy() for name, array in seen.items()}

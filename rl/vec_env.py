@@ -9,7 +9,7 @@ import numpy as np
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
-from agents.policy_driving import Seen
+from envs.observations.base import Observed
 from rl.route_worlds import RouteWorlds, Step
 
 
@@ -21,7 +21,7 @@ class RouteVecEnv(VecEnv):
         driving = worlds.driving
         super().__init__(worlds.config.worlds, driving.observation_space, driving.action_space)
 
-    def reset(self) -> Seen:  # type: ignore[override]
+    def reset(self) -> Observed:  # type: ignore[override]
         return self.worlds.reset()
 
     def step_arrays(self, actions: np.ndarray) -> Step:

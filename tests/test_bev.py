@@ -274,7 +274,7 @@ def test_another_number_of_worlds_is_refused():
 
 def test_unknown_observations_are_named():
     with pytest.raises(ValueError, match="did you mean 'structured'"):
-        make_observation("structure", crossroads(), 1)
+        make_observation("structure", WorldBatch(crossroads(), 1))
 
 
 def test_a_picture_for_people_has_the_ego_in_white():

@@ -354,8 +354,8 @@ def test_a_world_of_a_batch_can_be_forked_and_restored() -> None:
     observations = many.restore(many.snapshot(2), 0)
     assert (observations[0] == observations[2]).all()
     fork = many.fork(5, index=1)
-    assert fork.num_worlds == 5
-    assert len({record.tobytes() for record in fork.worlds}) == 1
+    assert fork.num_envs == 5
+    assert len({record.tobytes() for record in fork.batch.worlds}) == 1
     observations, rewards, *_ = many.step(np.tile(FORWARD, (3, 1)))
     assert (observations[0] == observations[2]).all()
     assert rewards[0] == rewards[2]

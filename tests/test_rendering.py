@@ -168,7 +168,9 @@ def test_a_window_that_is_closed_stays_closed_and_the_world_goes_on(pygame) -> N
 
 
 def test_without_a_screen_no_window_runs_unseen(
-    pygame, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]  # type: ignore[no-untyped-def]
+    pygame,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],  # type: ignore[no-untyped-def]
 ) -> None:
     for name in ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)

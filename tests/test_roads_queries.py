@@ -44,9 +44,7 @@ def brute_force(x: float, y: float, z: float, mask: int, yaw: float | None = Non
 
 @settings(deadline=None, max_examples=150)
 @given(position=positions, mask=st.sampled_from([DRIVING_MASK, ANY_LANE_MASK, 1 << LaneType.SIDEWALK]))
-def test_nearest_lane_is_what_a_search_over_all_points_finds(
-    position: tuple[float, float, float], mask: int
-) -> None:
+def test_nearest_lane_is_what_a_search_over_all_points_finds(position: tuple[float, float, float], mask: int) -> None:
     lane_found, s, lateral, distance = q.nearest_lane(A, *position, mask)
     least, lanes = brute_force(*position, mask)
     if least > q.SEARCH_LIMIT:
@@ -195,9 +193,7 @@ def test_advancing_walks_as_far_along_linked_lanes(place: tuple[int, float], dis
 
 @settings(deadline=None, max_examples=100)
 @given(place=places, distance=st.floats(0.0, 100.0))
-def test_retreating_undoes_advancing_where_the_way_is_the_only_one(
-    place: tuple[int, float], distance: float
-) -> None:
+def test_retreating_undoes_advancing_where_the_way_is_the_only_one(place: tuple[int, float], distance: float) -> None:
     here, s = place[0], place[1] * A.lane_length[place[0]]
     there, at = q.advance(A, here, s, distance, 0)
     way = [there]

@@ -27,6 +27,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from envs.observations.base import Observation
 from envs.routes import RouteBatch
 from simulator.sensors.bev import CHANNELS, PAST_CHANNELS, Memory, draw_all_bev
 from simulator.sensors.bev_map import town_from_above
@@ -74,7 +75,7 @@ class BevConfig:
         return CHANNELS + tuple(f"{name}@-{age}" for age in self.history for name in PAST_CHANNELS)
 
 
-class BevObservation:
+class BevObservation(Observation):
     """The bird's-eye views of a batch of worlds.
 
     ```python
@@ -120,12 +121,17 @@ class BevObservation:
         if len(worlds) != shape[0] or out.shape != shape or out.dtype != np.uint8:
             got = f"{len(worlds)} worlds and {out.dtype}{list(out.shape)}"
             raise ValueError(f"expected {shape[0]} worlds and uint8{list(shape)}; got {got}")
+        self.write(worlds, out)
+        return out
+
+    def write(self, worlds: np.ndarray, out: np.ndarray, first: int = 0) -> None:
         m = self._map
+        last = first + len(worlds)
+        head, tick, kind, pose, light = (array[first:last] for array in self.memory.arrays)
         draw_all_bev(
             worlds, self._routes, m.tile_index, m.tiles, m.origin, m.scale, m.lines, self._view, self._ages,
-            *self.memory.arrays, out,
+            head, tick, kind, pose, light, out,
         )  # fmt: skip
-        return out
 
     def snapshot(self, index: int) -> tuple[np.ndarray, ...]:
         """Copy of what is remembered of one world."""

@@ -37,13 +37,14 @@ from typing import Any, NamedTuple
 import gymnasium as gym
 import numpy as np
 
-from envs.observations.bends import bend_limit
+from envs.observations.base import Observation
+from envs.path_control import bend_speed
 from envs.routes import RouteBatch
 from simulator.array_bundle import bundle
-from simulator.blueprints import Kind
+from simulator.blueprints import BLUEPRINTS, EGO_BLUEPRINT, Kind
 from simulator.kernel import kernel
 from simulator.roads.network import LaneType
-from simulator.state import EGO, SPECIAL, TICK_SECONDS, VehicleLight
+from simulator.state import EGO, MAX_ACTORS, SPECIAL, TICK_SECONDS, VehicleLight
 from simulator.tracking import path_point
 
 VERSION = 1
@@ -239,7 +240,7 @@ def observe_ego(w, memory, net, routes, out):  # type: ignore[no-untyped-def]
     out[4] = w.path_offset / 3.5
     out[5] = math.sin(w.yaw[EGO] - yaw) * 2.0
     out[6] = limit / 15.0
-    out[7] = min(limit, bend_limit(routes, w.route, s, w.speed[EGO])) / 15.0
+    out[7] = min(limit, bend_speed(routes, w.route, s, w.speed[EGO])) / 15.0
     out[8] = min(max(routes.path_end[w.route] - s, 0.0), 100.0) / 100.0
     out[9] = min(memory[2] / 10.0, 3.0)
     for k in range(_CURVATURES.shape[0]):
@@ -464,36 +465,30 @@ def observe_all(worlds, memory, net, routes, points, coarse, near, out):  # type
         observe(worlds[b], memory[b], net, routes, points, coarse, near, out[b])
 
 
-class FrenetObservation:
-    """float32[B, 236], `envs.observations.frenet`: the ego, its path, rules and neighbours, relative to the path."""
+class FrenetObservation(Observation):
+    """float32[B, 236]: the ego, its path, rules and neighbours, relative to the path.
+
+    Attributes:
+        memory: float64[B, MEMORY], what is remembered of each world.
+    """
 
     def __init__(self, routes: RouteBatch, num_worlds: int = 1) -> None:
-        from simulator.blueprints import BLUEPRINTS, EGO_BLUEPRINT
-        from simulator.state import MAX_ACTORS
-
         self._net, self._routes = routes.net, routes.arrays
-        count = len(routes.routes)
-        shape = (count, MAX_POINTS)
+        shape = (len(routes.routes), MAX_POINTS)
         points = RulePoints(np.full(shape, -1, np.int64), np.zeros(shape, np.int64), *np.zeros((3, *shape)))
         self._points = bundle(points)
         find_rule_points(self._net, self._routes, BLUEPRINTS[EGO_BLUEPRINT].half_length, self._points)
         self.memory = np.zeros((num_worlds, MEMORY))
-        self._coarse = np.zeros((3, _COARSE_POINTS))
-        self._near = np.zeros((MAX_ACTORS, 9))
         self.space: gym.Space[Any] = gym.spaces.Box(-np.inf, np.inf, (SIZE,), np.float32)
 
-    def observe(self, worlds: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        """Rows of WORLD[B], into `out`: float32[B, SIZE], or fresh ones."""
-        rows = np.empty((len(worlds), SIZE), np.float32) if out is None else out
-        observe_all(
-            worlds, self.memory, self._net, self._routes, self._points, self._coarse, self._near, rows
-        )
-        return rows
+    def write(self, worlds: np.ndarray, out: np.ndarray, first: int = 0) -> None:
+        memory = self.memory[first : first + len(worlds)]
+        # scratch of this call alone: several threads may see their worlds at once
+        coarse, near = np.empty((3, _COARSE_POINTS)), np.empty((MAX_ACTORS, 9))
+        observe_all(worlds, memory, self._net, self._routes, self._points, coarse, near, out)
 
-    def snapshot(self, index: int) -> tuple[np.ndarray, ...]:
-        """Copy of what it remembers of one world."""
+    def snapshot(self, index: int) -> tuple[Any, ...]:
         return (self.memory[index].copy(),)
 
-    def restore(self, index: int, snapshot: tuple[np.ndarray, ...]) -> None:
-        """Put a copy back."""
+    def restore(self, index: int, snapshot: tuple[Any, ...]) -> None:
         self.memory[index] = snapshot[0]

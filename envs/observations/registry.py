@@ -1,81 +1,78 @@
-"""The observations that an environment can give, by name."""
+"""The observations that an environment can give: by name, by their configuration, or several in a dict."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
-from envs.observations import vector
+from envs.names import unknown_name
+from envs.observations.base import Observation, Observed
 from envs.observations.bev import BevConfig, BevObservation
 from envs.observations.frenet import FrenetObservation
 from envs.observations.structured import StructuredObservation
-from envs.routes import RouteBatch
+from envs.observations.vector import VectorObservation
+from envs.world import WorldBatch
 
-#: What a policy gets: an array, or arrays by name, with a leading world axis.
-Observed = np.ndarray | dict[str, np.ndarray]
-
-
-class Observation(Protocol):
-    """Sees B worlds. What it remembers of their past travels with snapshots."""
-
-    @property
-    def space(self) -> gym.Space[Any]:
-        """Of one world."""
-
-    def observe(self, worlds: np.ndarray) -> Observed:
-        """Fresh arrays of WORLD[B]."""
-
-    def snapshot(self, index: int) -> tuple[np.ndarray, ...]:
-        """Copy of what it remembers of one world."""
-
-    def restore(self, index: int, snapshot: tuple[np.ndarray, ...]) -> None:
-        """Put a copy back."""
-
-
-class VectorObservation:
-    """float32[B, 188], `envs.observations.vector`: the ego, its route ahead and its neighbours in one row."""
-
-    def __init__(self, routes: RouteBatch, num_worlds: int = 1) -> None:
-        self._net, self._routes = routes.net, routes.arrays
-        self._out = np.zeros((num_worlds, vector.SIZE), np.float32)
-        self.space: gym.Space[Any] = gym.spaces.Box(-np.inf, np.inf, (vector.SIZE,), np.float32)
-
-    def observe(self, worlds: np.ndarray) -> np.ndarray:
-        """Fresh rows of WORLD[B]."""
-        vector.observe_all(worlds, self._net, self._routes, self._out)
-        return self._out.copy()
-
-    def snapshot(self, index: int) -> tuple[np.ndarray, ...]:
-        """Nothing is remembered."""
-        return ()
-
-    def restore(self, index: int, snapshot: tuple[np.ndarray, ...]) -> None:
-        """Nothing is remembered."""
-
+Maker = Callable[[WorldBatch], Observation]
 
 #: Makers by name.
-OBSERVATIONS: Mapping[str, Callable[[RouteBatch, int], Observation]] = {
-    "vector": VectorObservation,
-    "frenet": FrenetObservation,
-    "bev": BevObservation,
-    "structured": StructuredObservation,
+OBSERVATIONS: dict[str, Maker] = {
+    "vector": lambda batch: VectorObservation(batch.routes),
+    "frenet": lambda batch: FrenetObservation(batch.routes, batch.num_worlds),
+    "bev": lambda batch: BevObservation(batch.routes, batch.num_worlds),
+    "structured": lambda batch: StructuredObservation(batch.routes, batch.num_worlds),
+}
+
+_CONFIGURED: dict[type, Callable[[WorldBatch, Any], Observation]] = {
+    BevConfig: lambda batch, config: BevObservation(batch.routes, batch.num_worlds, config),
 }
 
 
-def make_observation(choice: str | BevConfig, routes: RouteBatch, num_worlds: int) -> Observation:
-    """An observation by name, or a bird's-eye view by its configuration.
+class Several(Observation):
+    """Observations by name, as a dict."""
+
+    def __init__(self, parts: Mapping[str, Observation]) -> None:
+        self._parts = dict(parts)
+        self.space = gym.spaces.Dict({name: part.space for name, part in self._parts.items()})
+
+    def write(self, worlds: np.ndarray, out: Observed, first: int = 0) -> None:
+        for name, part in self._parts.items():
+            part.write(worlds, out[name], first)
+
+    def snapshot(self, index: int) -> tuple[Any, ...]:
+        return tuple(part.snapshot(index) for part in self._parts.values())
+
+    def restore(self, index: int, snapshot: tuple[Any, ...]) -> None:
+        for part, copy in zip(self._parts.values(), snapshot, strict=True):
+            part.restore(index, copy)
+
+
+def register_observation(name: str, maker: Maker) -> None:
+    """Make an observation of one's own known by name.
+
+    Raises:
+        ValueError: for a name that is taken.
+    """
+    if name in OBSERVATIONS:
+        raise ValueError(f"observation {name!r} exists; choose another name")
+    OBSERVATIONS[name] = maker
+
+
+def make_observation(choice: Any, batch: WorldBatch) -> Observation:
+    """An observation by name, by its configuration, from a maker, or several by name from a mapping of these.
 
     Raises:
         ValueError: for a name that does not exist.
     """
-    if isinstance(choice, BevConfig):
-        return BevObservation(routes, num_worlds, choice)
+    if isinstance(choice, Mapping):
+        return Several({name: make_observation(each, batch) for name, each in choice.items()})
+    if type(choice) in _CONFIGURED:
+        return _CONFIGURED[type(choice)](batch, choice)
+    if callable(choice):
+        return choice(batch)
     if choice not in OBSERVATIONS:
-        near = difflib.get_close_matches(str(choice), OBSERVATIONS, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"no observation {choice!r}{hint} Known: {', '.join(OBSERVATIONS)}")
-    return OBSERVATIONS[choice](routes, num_worlds)
+        raise ValueError(unknown_name("observation", choice, OBSERVATIONS))
+    return OBSERVATIONS[choice](batch)

@@ -77,6 +77,7 @@ from typing import Any, NamedTuple
 import gymnasium as gym
 import numpy as np
 
+from envs.observations.base import Observation, allocate
 from envs.routes import RouteBatch
 from simulator.array_bundle import bundle
 from simulator.blueprints import Kind
@@ -354,7 +355,7 @@ def observe_structure(worlds, net, routes, pieces, ego, route, actors, lanes, fe
             stops[b, k, 5 if pieces.sign[best[k], 4] == _STOP else 6] = 1.0
 
 
-class StructuredObservation:
+class StructuredObservation(Observation):
     """The structured observation of a batch of worlds: a dict of arrays, `SHAPES` and `MASKS` by name."""
 
     def __init__(self, routes: RouteBatch, num_worlds: int = 1) -> None:
@@ -373,14 +374,12 @@ class StructuredObservation:
         """
         if len(worlds) != self.num_worlds:
             raise ValueError(f"expected {self.num_worlds} worlds, got {len(worlds)}")
-        out = {name: np.zeros((self.num_worlds, *shape), np.float32) for name, shape in SHAPES.items()}
-        out |= {name: np.zeros((self.num_worlds, count), np.uint8) for name, count in MASKS.items()}
-        observe_structure(worlds, self._net, self._routes, self._pieces, *out.values())
+        out = allocate(self.space, self.num_worlds)
+        self.write(worlds, out)
         return out
 
-    def snapshot(self, index: int) -> tuple[np.ndarray, ...]:
-        """Nothing is remembered."""
-        return ()
-
-    def restore(self, index: int, snapshot: tuple[np.ndarray, ...]) -> None:
-        """Nothing is remembered."""
+    def write(self, worlds: np.ndarray, out: dict[str, np.ndarray], first: int = 0) -> None:
+        arrays = [out[name] for name in (*SHAPES, *MASKS)]
+        for array in arrays:
+            array.fill(0)
+        observe_structure(worlds, self._net, self._routes, self._pieces, *arrays)

@@ -21,9 +21,15 @@ half width, 1 | m, m/s | /30, /30, 1, 1, /20, /5, /2, 1 |
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
+import gymnasium as gym
 import numpy as np
 
+from envs.entry import entry
+from envs.observations.base import Observation
+from envs.routes import RouteBatch
 from simulator.kernel import kernel
 from simulator.state import EGO
 from simulator.tracking import path_point
@@ -110,3 +116,17 @@ def observe_all(worlds, net, routes, out):  # type: ignore[no-untyped-def]
     """`observe` for every world; `out`: float32[B, SIZE]."""
     for b in range(worlds.shape[0]):
         observe(worlds[b], net, routes, out[b])
+
+
+class VectorObservation(Observation):
+    """float32[B, 188]: the ego, its route ahead and its neighbours in one row."""
+
+    def __init__(self, routes: RouteBatch) -> None:
+        self._net, self._routes = routes.net, routes.arrays
+        self._observe: Callable[..., None] | None = None
+        self.space: gym.Space[Any] = gym.spaces.Box(-np.inf, np.inf, (SIZE,), np.float32)
+
+    def write(self, worlds: np.ndarray, out: np.ndarray, first: int = 0) -> None:
+        if self._observe is None:
+            self._observe = entry(observe_all, worlds, self._net, self._routes, out)
+        self._observe(worlds, self._net, self._routes, out)

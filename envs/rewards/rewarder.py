@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import astuple
 
 import numpy as np
 
+from envs.entry import entry
 from envs.rewards.memory import REWARD, empty_rewards
 from envs.rewards.spec import RewardSpec
 from envs.rewards.term_kernels import begin_reward, tick_rewards, weigh
@@ -45,6 +46,8 @@ class Rewarder:
 
         off_road = int("off_road" in weights or "off_road" in stops)
         self._needs = np.array([off_road, any_of(_TTC), any_of(_COMFORT), any_of(_ROACH)], np.int64)
+        self._tick: Callable[..., None] | None = None
+        self._weigh: Callable[..., None] | None = None
         self._terms = np.zeros((batch.num_worlds, len(NAMES)))
 
     def begin(self, index: int) -> None:
@@ -52,30 +55,37 @@ class Rewarder:
         batch = self._batch
         begin_reward(batch.worlds[index], batch.criteria[index], self.memory[index])
 
-    def start_step(self) -> None:
-        """Forget the terms of the step before."""
-        self._terms = np.zeros_like(self._terms)
+    def start_step(self, terms: np.ndarray | None = None) -> None:
+        """Begin a step. `terms`: float64[B, terms] of zeros to add to; fresh ones by default."""
+        self._terms = np.zeros((self._batch.num_worlds, len(NAMES))) if terms is None else terms
 
-    def tick(self, span: slice = slice(None)) -> None:
-        """Add the tick that the worlds of `span` have just made; ends episodes as `terminate_on` says."""
+    def tick(self) -> None:
+        """Add the tick that the worlds have just made; ends episodes as `terminate_on` says."""
         batch = self._batch
-        tick_rewards(
-            batch.worlds[span],
-            batch.criteria[span],
-            self.memory[span],
-            batch.switches[span],
+        arguments = (
+            batch.worlds,
+            batch.criteria,
+            self.memory,
+            batch.switches,
             batch.routes.net,
             batch.routes.arrays,
             self._settings,
             self._needs,
             self._stops,
-            self._terms[span],
+            self._terms,
         )
+        if self._tick is None:
+            self._tick = entry(tick_rewards, *arguments)
+        self._tick(*arguments)
 
-    def finish_step(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def finish_step(self, rewards: np.ndarray | None = None) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """float64[B] rewards of the step, and what each term contributed to them, float64[B] by name."""
-        rewards = np.empty(len(self._terms))
-        weigh(self._terms, self._weights, rewards)
+        if rewards is None:
+            rewards = np.empty(len(self._terms))
+        arguments = (self._terms, self._weights, rewards)
+        if self._weigh is None:
+            self._weigh = entry(weigh, *arguments)
+        self._weigh(*arguments)
         contributions = {name: self._terms[:, k] for name, k in self._columns}
         for name, function, weight in self._others:
             contributions[name] = weight * np.asarray(function(self._batch), np.float64)

@@ -1,4 +1,4 @@
-"""From a wanted speed and a path to pedals and steering: the controller that built-in agents share."""
+"""From a wanted speed and a path to pedals and steering: the controllers of built-in agents and of action spaces."""
 
 from __future__ import annotations
 

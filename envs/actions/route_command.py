@@ -7,17 +7,20 @@ The action of one decision is a pair of choices:
 | speed | 0 .. 6 | target speed: 0, 0.2, 0.4, 0.6, 0.8, 1, 1.15 times what the speed limit and the bends ahead allow |
 | shift | 0, 1, 2 | the wanted offset from the path moves 0.7 m left, stays, moves 0.7 m right; it is kept within 4.2 m |
 
-Pedals and steering follow from both by the controllers of `agents.path_control`, every tick. The wanted offset is the only
-memory; it is part of the observation (its last value, divided by 3.5).
+Pedals and steering follow from both by the controllers of `envs.path_control`, every tick. The wanted offset is remembered,
+so that a policy that tries things at random still makes wide, steady excursions: it has to be part of what the policy sees.
 """
 
 from __future__ import annotations
 
 import math
 
+import gymnasium as gym
 import numpy as np
 
-from agents.path_control import bend_speed, pedals, steer_on_line
+from envs.actions.base import Actions
+from envs.path_control import bend_speed, pedals, steer_on_line
+from envs.world import WorldBatch
 from simulator.kernel import kernel
 from simulator.state import EGO
 from simulator.tracking import path_point
@@ -64,3 +67,38 @@ def follow_commands(worlds, net, routes, actions, offsets, controls):  # type: i
     """`follow_command` for every world; controls: float64[B, 3]."""
     for b in range(worlds.shape[0]):
         follow_command(worlds[b], net, routes, SPEEDS[actions[b, 0]], offsets[b], controls[b])
+
+
+class RouteCommands(Actions):
+    """`route_command`: MultiDiscrete([7, 3]), target speed and shift of the offset from the path.
+
+    Attributes:
+        offsets: float64[B] metres, the wanted offset of each world, right positive.
+    """
+
+    def __init__(self, batch: WorldBatch) -> None:
+        super().__init__(batch)
+        self.space = gym.spaces.MultiDiscrete(CHOICES)
+        self.offsets = np.zeros(batch.num_worlds)
+        self._actions = np.zeros((batch.num_worlds, 2), np.int64)
+        self._actions[:, 1] = 1
+
+    def decide(self, actions: np.ndarray) -> None:
+        given = actions.astype(np.int64)
+        if ((given < 0) | (given >= np.array(CHOICES))).any():
+            raise ValueError(f"choices must be from 0 to below {CHOICES}, got {actions.tolist()}")
+        self._actions[:] = given
+        shift_offsets(self._actions, self.offsets)
+
+    def control(self) -> None:
+        routes = self.batch.routes
+        follow_commands(self.batch.worlds, routes.net, routes.arrays, self._actions, self.offsets, self.controls)
+
+    def begin(self, index: int) -> None:
+        self.offsets[index] = 0.0
+
+    def snapshot(self, index: int) -> tuple[np.ndarray, ...]:
+        return (self.controls[index].copy(), self.offsets[index].copy(), self._actions[index].copy())
+
+    def restore(self, index: int, snapshot: tuple[np.ndarray, ...]) -> None:
+        self.controls[index], self.offsets[index], self._actions[index] = snapshot
