@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 import sys
 from collections.abc import Sequence
@@ -63,7 +64,7 @@ def parse(arguments: Sequence[str]) -> PpoOptions:
         SystemExit: after --help (code 0) or for wrong usage (code 2).
     """
     default = PpoConfig()
-    for flag, value in zip(arguments, arguments[1:], strict=False):
+    for flag, value in itertools.pairwise(arguments):
         if flag in ("--config-file", "--config_file"):
             try:
                 default = PpoConfig.from_json(Path(value).read_text(), value)

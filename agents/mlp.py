@@ -1,4 +1,4 @@
-"""A small fully connected network as a kernel: faster than a framework for a few worlds, and the same bits for any number."""
+"""A small fully connected network as a kernel: quick for a few worlds, and the same bits for any number of them."""
 
 from __future__ import annotations
 

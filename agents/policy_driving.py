@@ -28,7 +28,7 @@ POLICY_BEV = BevConfig(width=96, height=96, pixels_per_metre=2.0, history=(10,))
 class PolicyDriving:
     """Observation and action of a policy.
 
-    The observation is a row of numbers, the wanted offset of a `route_command` last; of a bird's-eye view it is a dict of
+    The observation is a row of numbers, the wanted offset of a `route_command` last; with a bird's-eye view a dict of
     the picture, `bev`, and such a row of the ego, its path and the rules alone, `ego`.
 
     Attributes:

@@ -49,10 +49,10 @@ class Sb3Agent(Agent):
             numbers = self._network(self.driving.observe())
             if not np.isfinite(numbers[due]).all():
                 raise AgentError(f"{self._file.path}: the policy gives numbers that are not finite")
-            kept = [] if due.all() else [(b, actions.snapshot(b)) for b in np.flatnonzero(~due)]
+            kept = [] if due.all() else [(b, actions.snapshot(b)) for b in np.flatnonzero(~due).tolist()]
             actions.decide(greedy(numbers) if self._file.spec.action == "route_command" else numbers)
             for b, memory in kept:  # of worlds at another place of their rhythm
-                actions.restore(int(b), memory)
+                actions.restore(b, memory)
         actions.control()
         return actions.controls
 
@@ -106,7 +106,7 @@ def _torch_network(file: PolicyFile, driving: PolicyDriving) -> Callable[[Observ
         assert isinstance(seen, dict)
         with torch.no_grad():
             tensors = {name: torch.from_numpy(array) for name, array in seen.items()}
-            features = policy.extract_features(tensors, policy.pi_features_extractor)  # type: ignore[arg-type]
+            features: Any = policy.extract_features(tensors, policy.pi_features_extractor)  # type: ignore[arg-type]
             return np.asarray(policy.action_net(policy.mlp_extractor.forward_actor(features)).numpy())
 
     return run

@@ -129,7 +129,7 @@ def load_into(model: RoutePPO, file: PolicyFile, progress: Progress) -> None:
         env.worlds.restore({name[len(prefix) :]: a for name, a in file.rest.items() if name.startswith(prefix)})
         prefix = "next/seen/"
         seen: Any = {name[len(prefix) :]: a for name, a in file.rest.items() if name.startswith(prefix)}
-        model._last_obs = seen[""] if "" in seen else seen
+        model._last_obs = seen.get("", seen)
         model._last_episode_starts = file.rest["next/starts"].astype(bool)
     except (KeyError, RuntimeError, ValueError) as error:
         raise TrainingError(f"cannot resume from {file.path}: it does not fit its configuration ({error})") from None

@@ -39,7 +39,7 @@ class PpoConfig:
 
     rollout: int = 128
     """Decisions of each world between two updates."""
-    batch_size: int = 2048
+    batch_size: int = 1024
     """Decisions in one minibatch."""
     epochs: int = 5
     """Passes over a rollout."""
@@ -59,7 +59,7 @@ class PpoConfig:
     """Gradients are cut to this norm."""
     target_kl: float = 0.03
     """An update ends early beyond 1.5 times this divergence; 0: never."""
-    hidden: tuple[int, ...] = (256, 256)
+    hidden: tuple[int, ...] = (128, 128)
     """Widths of the hidden layers, of the policy and of the value network."""
     start_bias: float = 2.0
     """Logit by which the new policy prefers the allowed speed and the offset it has; 0: indifferent."""

@@ -97,7 +97,7 @@ class RoutePPO(PPO):
 
     def _act(self, observations: Observed) -> np.ndarray:
         with torch.no_grad():
-            features = self.policy.extract_features(_tensors(observations), self.policy.pi_features_extractor)
+            features: Any = self.policy.extract_features(_tensors(observations), self.policy.pi_features_extractor)
             numbers = self.policy.action_net(self.policy.mlp_extractor.forward_actor(features)).numpy()
         if not np.isfinite(numbers).all():
             raise TrainingError(
@@ -171,6 +171,7 @@ def make_ppo(env: RouteVecEnv, config: PpoConfig) -> RoutePPO:
     model.stories = []
     if config.action == "route_command":
         with torch.no_grad():
-            model.policy.action_net.bias[FULL_SPEED] += config.start_bias
-            model.policy.action_net.bias[CHOICES[0] + 1] += config.start_bias
+            bias: Any = model.policy.action_net.bias
+            bias[FULL_SPEED] += config.start_bias
+            bias[CHOICES[0] + 1] += config.start_bias
     return model

@@ -33,8 +33,8 @@ from simulator.errors import TrainingError
 _COLLISIONS = [LAYOUT, PEDESTRIAN, VEHICLE]
 _LOG_FACTORS = np.log([PENALTY_FACTORS.get(name, 1.0) for name in INFRACTION_NAMES])
 
-#: What one decision gives: observations of the worlds as they go on, rewards float32[B], ended bool[B], truncated bool[B],
-#: and a story of each ended world: its scores, and the `terminal_observation` of a truncated one.
+#: What one decision gives: observations of the worlds as they go on, rewards float32[B], ended bool[B], truncated
+#: bool[B], and a story of each ended world: its scores, and the `terminal_observation` of a truncated one.
 Step = tuple[Observed, np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]
 
 
@@ -94,10 +94,10 @@ class RouteWorlds:
         if ended.any():
             # only what is cut short has a value beyond its end, for which the last observation is needed
             last = driving.observe() if self.always_last or truncated.any() else None
-            for b in np.flatnonzero(ended):
+            for b in np.flatnonzero(ended).tolist():
                 seen = None if last is None else _row(last, b)
-                stories.append({"world": int(b), "terminal_observation": seen, **self._scores(b)})
-                self._begin(int(b))
+                stories.append({"world": b, "terminal_observation": seen, **self._scores(b)})
+                self._begin(b)
         return driving.observe(), rewards.astype(np.float32), ended, truncated, stories
 
     def take_terms(self) -> dict[str, float]:
@@ -132,7 +132,9 @@ class RouteWorlds:
         """Every bit of the worlds, by name, for a checkpoint."""
         names = ("world", "director", "criteria", "switches")
         records = dict(zip(names, self.batch.state, strict=True)) | {"reward": self.rewarder.memory}
-        kept = {name: array.view(np.uint8).reshape(len(array), -1).copy() for name, array in records.items()}
+        kept: dict[str, np.ndarray] = {
+            name: array.view(np.uint8).reshape(len(array), -1).copy() for name, array in records.items()
+        }
         memories = [self.driving.snapshot(b) for b in range(self.config.worlds)]
         kept |= {f"driving{k}": np.stack(parts) for k, parts in enumerate(zip(*memories, strict=True))}
         kept |= {"steps": self.steps.copy(), "returns": self.returns.copy()}

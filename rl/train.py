@@ -1,7 +1,7 @@
 """`run_train.py ppo`: collect, learn, evaluate, keep; and go on where a run was stopped, to the bit.
 
-A run folder holds `config.json`, `last.safetensors` (everything), `best.safetensors` (the policy that drove the held-out
-routes best), `log.jsonl` (one object an update or evaluation) and `tensorboard/`.
+A run folder holds `config.json`, `last.safetensors` (everything), `best.safetensors` (the policy that drove the
+held-out routes best), `log.jsonl` (one object an update or evaluation) and `tensorboard/`.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def test_the_next_signal_and_its_colour(routes):
     assert with_signal
     batch.reset(0, EpisodeStart(with_signal[0], 5))
     k = int(np.flatnonzero(view._points.kind[with_signal[0]] == 0)[0])
-    light, line = view._points.index[with_signal[0], k], view._points.place[with_signal[0], k]
+    light, line = view._points.which[with_signal[0], k], view._points.place[with_signal[0], k]
     batch.worlds["path_s"][0] = line - 30.0
     for state, column in ((LightState.RED, 32), (LightState.YELLOW, 33), (LightState.GREEN, 34)):
         batch.worlds["light_state"][0, light] = state

@@ -4,11 +4,12 @@ The action of one decision is a pair of choices:
 
 | choice | values | meaning |
 |---|---|---|
-| speed | 0 .. 6 | target speed: 0, 0.2, 0.4, 0.6, 0.8, 1, 1.15 times what the speed limit and the bends ahead allow |
-| shift | 0, 1, 2 | the wanted offset from the path moves 0.7 m left, stays, moves 0.7 m right; it is kept within 4.2 m |
+| speed | 0 .. 6 | target speed: 0, 0.2, 0.4, 0.6, 0.8, 1, 1.15 times what speed limit and bends ahead allow |
+| shift | 0, 1, 2 | the wanted offset from the path moves 0.7 m left, stays, moves 0.7 m right, within 4.2 m |
 
-Pedals and steering follow from both by the controllers of `envs.path_control`, every tick. The wanted offset is remembered,
-so that a policy that tries things at random still makes wide, steady excursions: it has to be part of what the policy sees.
+Pedals and steering follow from both by the controllers of `envs.path_control`, every tick. The wanted offset is
+remembered, so that a policy that tries things at random still makes wide, steady excursions: it has to be part of what
+the policy sees.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class RouteCommands(Actions):
 
     def __init__(self, batch: WorldBatch) -> None:
         super().__init__(batch)
-        self.space = gym.spaces.MultiDiscrete(CHOICES)
+        self.space = gym.spaces.MultiDiscrete(np.array(CHOICES))
         self.offsets = np.zeros(batch.num_worlds)
         self._actions = np.zeros((batch.num_worlds, 2), np.int64)
         self._actions[:, 1] = 1

@@ -1,7 +1,7 @@
 """The path-relative observation, version 1: everything as the driver of the path meets it, one row of numbers.
 
-Places are (along, beside): metres along the drivable path from the ego's projection, and metres right of it. A follower of
-the path that brakes for what is ahead needs no trigonometry of its own, which is what makes this row quick to learn from.
+Places are (along, beside): metres along the drivable path from the ego's projection, and metres right of it. Who
+follows the path and brakes for what is ahead needs no trigonometry, which is what makes this row quick to learn from.
 
 | index | meaning | unit | scale |
 |---|---|---|---|
@@ -12,21 +12,21 @@ the path that brakes for what is ahead needs no trigonometry of its own, which i
 | 8 | left of the route, at most 100 m | m | /100 |
 | 9 | time that the ego has stood | s | /10, at most 3 |
 | 10-17 | curvature of the path 0, 4, 8, 12, 18, 25, 35, 50 m ahead | 1/m | x10 |
-| 18-29 | 0, 15, 30 m ahead, each: driving lane to the left with this direction; against it; driving lane to the right;
-other paved lane to the right | 0/1 | |
+| 18-29 | 0, 15, 30 m ahead, each: driving lane left of it its way, against it; right of it; other paved lane
+right of it | 0/1 | |
 | 30-34 | next signal on the path within 80 m: 1, front to its line, red, yellow, green | m | /40 |
-| 35-38 | next stop sign within 80 m: 1, ego to where it must halt, 1 in its zone, 1 once it has halted there | m | /40 |
-| 39-45 | next junction within 80 m: 1, ego to its begin, to its end, signal, stop sign, yield sign, turn (-1 left) | m | /40 |
-| 46-61 | strips 3.5 m left of the path, on it, 3.5 m right of it, and where the ego is; each: gap ahead and the speed of who
-is there along the path, gap behind and likewise (no one: 60 m, 0) | m, m/s | /30, /15 |
-| 62-67 | gap ahead of the ego where it is now to whoever will be in its strip in 0.5, 1, 1.5, 2, 3, 4 s, if all go on with
-their speed and yaw rate | m | /30 |
+| 35-38 | next stop sign within 80 m: 1, ego to where it must halt, 1 in its zone, 1 once it has halted | m | /40 |
+| 39-45 | next junction within 80 m: 1, ego to its begin and end, signal, stop sign, yield sign, turn (-1 left) | m | /40 |
+| 46-61 | strips 3.5 m left of the path, on it, 3.5 m right of it, and where the ego is; each: gap ahead and the speed
+along the path of who is there, gap behind and likewise (no one: 60 m, 0) | m, m/s | /30, /15 |
+| 62-67 | gap from where the ego is now to whoever will be ahead in its strip in 0.5, 1, 1.5, 2, 3, 4 s, if all go on
+with their speed and yaw rate | m | /30 |
 | 68 + 14k | neighbour k of 12: along, beside, cos and sin of its heading against the path, speed along, speed
 beside, half length, half width, walker, two-wheeler, prop, hazard lights, special lights, stood for | m, m/s, s |
 /40, /10, 1, 1, /15, /5, /5, /2, then 0/1, and /10 at most 3 |
 
-Neighbours are sorted by sqrt(along^2 + 4 beside^2), ties by slot. Stop signs and standing need a memory, which travels with
-snapshots (`FrenetObservation.memory`).
+Neighbours are sorted by sqrt(along^2 + 4 beside^2), ties by slot. Stop signs and standing need a memory, which travels
+with snapshots (`FrenetObservation.memory`).
 """
 
 from __future__ import annotations
@@ -79,10 +79,10 @@ _LIGHT, _STOP = 0, 1
 
 
 class RulePoints(NamedTuple):
-    """Signals and stop signs on the paths of R routes, [R, MAX_POINTS], nearest first; `kind` -1 where there are no more."""
+    """Signals and stop signs on the paths of R routes, [R, MAX_POINTS], in order; `kind` -1 beyond the last."""
 
     kind: np.ndarray  # int64: 0 signal, 1 stop sign
-    index: np.ndarray  # int64: which
+    which: np.ndarray  # int64: index of the signal or sign
     place: np.ndarray  # float64 m along the path: its line; of a stop sign where the ego's centre halts
     low: np.ndarray  # float64 m: from where a halt counts
     high: np.ndarray  # float64 m: up to where
@@ -100,7 +100,7 @@ def find_rule_points(net, routes, half_length, points):  # type: ignore[no-untyp
                 if points.place[r, j] >= points.place[r, j - 1]:
                     break
                 swap(points.kind, r, j)
-                swap(points.index, r, j)
+                swap(points.which, r, j)
                 swap(points.place, r, j)
                 swap(points.low, r, j)
                 swap(points.high, r, j)
@@ -136,7 +136,7 @@ def find_signals(net, routes, r, points):  # type: ignore[no-untyped-def]
                 p += max(1, int((math.sqrt(d2) - 2.0) / routes.path_step[r]))
             if at >= 0 and count < MAX_POINTS:
                 points.kind[r, count] = _LIGHT
-                points.index[r, count] = light
+                points.which[r, count] = light
                 points.place[r, count] = (at - first) * routes.path_step[r]
                 count += 1
     return count
@@ -175,7 +175,7 @@ def find_stop_signs(net, routes, r, half_length, points, count):  # type: ignore
                 yaw = routes.path_yaw[q]
         reach = 1.2 * (net.stop_extent_x[sign] * abs(math.cos(yaw)) + net.stop_extent_y[sign] * abs(math.sin(yaw)))
         points.kind[r, count] = _STOP
-        points.index[r, count] = sign
+        points.which[r, count] = sign
         points.low[r, count] = s - min(3.4, 3.2 + reach)
         points.high[r, count] = s + max(min(reach - 0.4, 2.5), -1.0)
         halt = line - half_length - 0.7
@@ -221,7 +221,7 @@ def remember(w, memory, points):  # type: ignore[no-untyped-def]
             if points.kind[w.route, k] < 0:
                 break
             if points.kind[w.route, k] == _STOP and points.low[w.route, k] <= w.path_s <= points.high[w.route, k] + 1.0:
-                memory[1] = points.index[w.route, k] + 1
+                memory[1] = points.which[w.route, k] + 1
 
 
 @kernel
@@ -280,7 +280,7 @@ def observe_rules(w, memory, net, routes, points, out):  # type: ignore[no-untyp
                 signal = True
                 out[30] = 1.0
                 out[31] = (points.place[r, k] - s - w.half_length[EGO]) / 40.0
-                state = w.light_state[points.index[r, k]]
+                state = w.light_state[points.which[r, k]]
                 if state <= 2:
                     out[32 + state] = 1.0
         if points.kind[r, k] == _STOP and not stop and s < points.high[r, k] + 2.0:
@@ -288,7 +288,7 @@ def observe_rules(w, memory, net, routes, points, out):  # type: ignore[no-untyp
             out[35] = 1.0
             out[36] = (points.place[r, k] - s) / 40.0
             out[37] = 1.0 if points.low[r, k] <= s <= points.high[r, k] + 1.0 else 0.0
-            out[38] = 1.0 if memory[1] == points.index[r, k] + 1 else 0.0
+            out[38] = 1.0 if memory[1] == points.which[r, k] + 1 else 0.0
     first = routes.path_first[r]
     for k in range(routes.crossing_first[r], routes.crossing_first[r + 1]):
         if routes.crossing_exit[k] < s:
