@@ -15,8 +15,8 @@ follows the path and brakes for what is ahead needs no trigonometry, which is wh
 | 18-29 | 0, 15, 30 m ahead, each: driving lane left of it its way, against it; right of it; other paved lane
 right of it | 0/1 | |
 | 30-34 | next signal on the path within 80 m: 1, front to its line, red, yellow, green | m | /40 |
-| 35-38 | next stop sign within 80 m: 1, ego to where it must halt, 1 in its zone, 1 once it has halted | m | /40 |
-| 39-45 | next junction within 80 m: 1, ego to its begin and end, signal, stop sign, yield sign, turn (-1 left) | m | /40 |
+| 35-38 | next stop sign within 80 m: 1, ego to where it must halt, 1 in its zone, 1 once halted | m | /40 |
+| 39-45 | next junction within 80 m: 1, ego to begin and end, signal, stop and yield sign, turn (-1 left) | m | /40 |
 | 46-61 | strips 3.5 m left of the path, on it, 3.5 m right of it, and where the ego is; each: gap ahead and the speed
 along the path of who is there, gap behind and likewise (no one: 60 m, 0) | m, m/s | /30, /15 |
 | 62-67 | gap from where the ego is now to whoever will be ahead in its strip in 0.5, 1, 1.5, 2, 3, 4 s, if all go on
