@@ -3,7 +3,7 @@
     python benchmarks/ppo.py [--repeats 5] [--json]
 
 A row is a learner on an environment. `null` costs nothing: its rows are what the learner alone can take in; `routes`
-is the training of `run_train.py ppo`. `stock` is PPO of stable-baselines3 as it is, `rollout` the one of `rl.ppo`, which
+is the training of `run_train.py ppo`. `stock` is PPO of stable-baselines3 as it is, `rollout` that of `rl.ppo`, which
 changes how experience is collected and nothing of the mathematics. Rates are per second of processor time of this
 process, medians of `--repeats` updates after one that does not count.
 """
