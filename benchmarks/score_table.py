@@ -1,6 +1,6 @@
 """Scores of evaluations side by side, with intervals: `python benchmarks/score_table.py RUN_FOLDER ... [--json]`.
 
-Each folder is one of `run_eval.py run`. Intervals are 95 % bootstrap intervals over routes (`leaderboard_adapters.intervals`);
+Each folder is one of `run_eval.py run`. Intervals are 95 % bootstrap intervals over routes;
 they say how far a score would move on other routes of the same kind, not with another training seed.
 """
 

@@ -21,7 +21,7 @@ class PpoConfig:
     """Routes to train on: a suite, a route file, or one of the training splits of `rl/routes`. All on one town."""
     validation: str = "minitown_validation"
     """Held-out routes that choose the best checkpoint and stop early; empty: none."""
-    steps: int = 3_000_000
+    steps: int = 8_000_000
     """Decisions to train on, over all worlds."""
     seed: int = 0
     """Of weights, actions, minibatches, routes and worlds."""

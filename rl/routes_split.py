@@ -6,9 +6,9 @@
 | validation | one of each scenario type that has at least three free places | best checkpoint, early stop |
 | training | all others | |
 
-All places come from `scenarios.suite_maker`, with a seed of their own. A place is free when its trigger point is at least
-20 m from every trigger point of its type in the test split; the suite maker keeps places of one type 20 m apart anyway, so
-that the same holds between training and validation. Roads, junctions and the rules of traffic are those of one town:
+All places come from `scenarios.suite_maker`, with a seed of their own. A place is free when its trigger point is at
+least 20 m from every trigger point of its type in the test split; the suite maker keeps places of one type 20 m apart
+anyway, so that the same holds between training and validation. Roads, junctions and the rules of traffic are those of one town:
 what is held out are the places, parameters, traffic and weather of the scenarios. For roads never seen, see other towns.
 """
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,6 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("stable_baselines3")
 
-from agents import policy_file  # noqa: E402
 from agents.policy_file import read_policy, write_policy  # noqa: E402
 from agents.registry import make_agent  # noqa: E402
 from agents.sb3 import Sb3Agent  # noqa: E402
@@ -200,32 +201,34 @@ def test_a_policy_that_is_not_finite_ends_the_run_and_leaves_the_checkpoint(tmp_
     assert (tmp_path / LAST).read_bytes() == before
 
 
-def test_a_full_disk_costs_neither_the_checkpoint_before_nor_the_run(tmp_path, monkeypatch):
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file may grow beyond what a log needs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_costs_neither_the_checkpoint_before_nor_the_run(tmp_path):
     training = Training(SMALL, tmp_path)
     training.update()
     assert training.keep()
     before = (tmp_path / LAST).read_bytes()
-
-    def full(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(policy_file.os, "fsync", full)
     training.update()
-    assert not training.keep()
+    with full_disk():
+        assert not training.keep()
     assert (tmp_path / LAST).read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == [LAST]  # nothing half written stays
-    monkeypatch.undo()
     training.update()
     assert training.keep()
     assert read_checkpoint(tmp_path / LAST)[2].decisions == 1536
 
 
-def test_a_run_whose_last_checkpoint_cannot_be_written_says_so(tmp_path, monkeypatch):
-    def full(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(policy_file.os, "fsync", full)
-    with pytest.raises(TrainingError, match="could not be written"):
+def test_a_run_whose_last_checkpoint_cannot_be_written_says_so(tmp_path):
+    with full_disk(), pytest.raises(TrainingError, match="could not be written"):
         train(dataclasses.replace(SMALL, steps=512), tmp_path)
 
 
@@ -274,7 +277,7 @@ def test_an_agent_that_is_not_there_is_named(argument, message, tmp_path, monkey
         make_agent(f"sb3:{argument}")
 
 
-def command(*arguments: str, folder: Path) -> list[str]:
+def command(*arguments: str) -> list[str]:
     small = ("--routes", "smoke", "--validation", "", "--worlds", "16", "--rollout", "32", "--batch-size", "128")
     return [sys.executable, str(ROOT / "run_train.py"), "ppo", *small, "--hidden", "32", "32", *arguments]
 
@@ -282,7 +285,7 @@ def command(*arguments: str, folder: Path) -> list[str]:
 def test_an_interrupt_saves_and_the_run_can_go_on(tmp_path):
     folder = tmp_path / "run"
     process = subprocess.Popen(
-        command("--steps", "100000000", "--out", str(folder), folder=folder), stderr=subprocess.PIPE, text=True
+        command("--steps", "100000000", "--out", str(folder)), stderr=subprocess.PIPE, text=True
     )
     try:
         until = time.monotonic() + 120.0
