@@ -8,8 +8,9 @@
 
 All places come from `scenarios.suite_maker`, with a seed of their own. A place is free when its trigger point is at
 least 20 m from every trigger point of its type in the test split; the suite maker keeps places of one type 20 m apart
-anyway, so that the same holds between training and validation. Roads, junctions and the rules of traffic are those of one town:
-what is held out are the places, parameters, traffic and weather of the scenarios. For roads never seen, see other towns.
+anyway, so that the same holds between training and validation. Roads, junctions and the rules of traffic are those of
+one town: what is held out are the places, parameters, traffic and weather of the scenarios. For roads never seen, see
+other towns.
 """
 
 from __future__ import annotations
