@@ -178,6 +178,12 @@ def test_stable_baselines_finds_an_ordinary_vec_env():
     assert ends > 0
 
 
+def test_the_policy_that_ships_drives():
+    routes = load_routes("smoke")
+    scores = scores_of(drive_all(Sb3Agent(ROOT / "rl" / "checkpoints" / "minitown-0.safetensors"), routes))
+    assert scores["driving_score"] > 55.0
+
+
 # What goes wrong
 
 
