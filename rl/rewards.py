@@ -2,8 +2,8 @@
 
 A route brings 10 for its progress and 2 for its end, whatever its length. A collision costs 5, a broken rule 4, and
 both end the episode, so that no score is learnt behind an accident. On a route of 200 m, a metre outside the route
-lanes costs what three metres bring: with a third of that, policies drove beside their lanes to meet nobody (docs/ppo.md). Time
-costs a little.
+lanes costs what three metres bring: with a third of that, policies drove beside their lanes to meet nobody
+(docs/ppo.md). Time costs a little.
 """
 
 from __future__ import annotations
