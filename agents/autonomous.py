@@ -21,7 +21,7 @@ import numpy as np
 
 import leaderboard_adapters
 from agents.base import BRAKE, STEER, THROTTLE, Agent
-from envs.world import WorldBatch
+from envs.world import Rig, WorldBatch
 from leaderboard_adapters import official_agent
 from leaderboard_adapters.official_agent import Link, sensor_arrays
 from scenarios.weather import weather_id
@@ -29,7 +29,6 @@ from simulator.errors import AgentError, SensorError
 from simulator.roads.planner import SPAWN_RAISE_M
 from simulator.sensors.geo import to_geo
 from simulator.sensors.leaderboard_presets import check_leaderboard_rules
-from simulator.sensors.rig import SensorRig
 from simulator.sensors.specs import parse_sensors
 from simulator.state import EGO, TICK_SECONDS
 
@@ -152,7 +151,7 @@ class AutonomousAgentFile(Agent):
         """`argument`: FILE[:CONFIG]."""
         self._file = AgentFile.from_argument(argument)
         self._processes: dict[int, AgentProcess] = {}
-        self._rigs: dict[int, SensorRig] = {}
+        self._rigs: dict[int, Rig] = {}
 
     def bind(self, batch: WorldBatch) -> None:
         super().bind(batch)

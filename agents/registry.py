@@ -27,6 +27,7 @@ BUILT_IN = {
         "agents.autonomous:AutonomousAgentFile",
         "a leaderboard agent file, in a process of its own; ARG = FILE[:CONFIG]",
     ),
+    "sb3": ("agents.sb3:Sb3Agent", "policy trained with run_train.py; ARG = checkpoint or run folder"),
 }
 
 

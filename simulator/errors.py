@@ -62,3 +62,7 @@ class SimulatorStartError(SimulatorError):
 
 class ServerError(RouteGymError):
     """Raised when the CARLA server cannot start: its port, town or folder."""
+
+
+class TrainingError(RouteGymError):
+    """Raised when a training run cannot start or go on: its configuration, checkpoint, or policy."""

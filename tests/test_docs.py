@@ -1,7 +1,8 @@
 """The documentation does what it says: tagged commands run, options exist, links lead somewhere.
 
 A fenced `bash` or `python` block runs when the line before it is `<!-- test -->`; with `<!-- test: official_data -->`
-it runs where that data is. Blocks run in an empty folder, in which `run_eval.py` stands.
+it runs where that data is. Blocks run in an empty folder, in which `run_eval.py` and
+`run_train.py` stand.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def test_a_tagged_block_runs(language: str, text: str, needs: str | None, tmp_pa
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     if needs == "official_data":
         environment["ROUTEGYM_DATA"] = str(request.getfixturevalue("official_data"))
-    (tmp_path / "run_eval.py").symlink_to(ROOT / "run_eval.py")
+    for program in ("run_eval.py", "run_train.py"):
+        (tmp_path / program).symlink_to(ROOT / program)
     command = {"bash": ["bash", "-euo", "pipefail", "-c", text], "python": [sys.executable, "-c", text]}[language]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -7,6 +7,7 @@ from typing import Any
 
 from envs.actions.base import Actions
 from envs.actions.direct import ContinuousControl, FullControl, GridControl
+from envs.actions.route_command import RouteCommands
 from envs.actions.settings import Codebook, ControlGrid, Path, RouteSpeed, Trajectory
 from envs.actions.tracked import CodebookActions, MetaActions, PathActions, RouteSpeedActions, TrajectoryActions
 from envs.names import unknown_name
@@ -20,6 +21,7 @@ ACTIONS: dict[str, Callable[[WorldBatch], Actions]] = {
     "trajectory": TrajectoryActions,
     "path": PathActions,
     "route_speed": RouteSpeedActions,
+    "route_command": RouteCommands,
     "meta": MetaActions,
 }
 

@@ -11,6 +11,7 @@ import numpy as np
 from envs.names import unknown_name
 from envs.observations.base import Observation, Observed
 from envs.observations.bev import BevConfig, BevObservation
+from envs.observations.frenet import FrenetObservation
 from envs.observations.sensors import Leaderboard, SensorObservation, Sensors
 from envs.observations.structured import StructuredObservation
 from envs.observations.text import TextConfig, TextObservation
@@ -22,6 +23,7 @@ Maker = Callable[[WorldBatch], Observation]
 #: Makers by name.
 OBSERVATIONS: dict[str, Maker] = {
     "vector": lambda batch: VectorObservation(batch.routes),
+    "frenet": lambda batch: FrenetObservation(batch.routes, batch.num_worlds),
     "bev": lambda batch: BevObservation(batch.routes, batch.num_worlds),
     "structured": lambda batch: StructuredObservation(batch.routes, batch.num_worlds),
     "text": lambda batch: TextObservation(batch.routes),
