@@ -23,6 +23,8 @@ BUILT_IN = {
     "constant": ("agents.simple:Constant", "one control for ever; ARG = throttle,brake,steer (default 0.5,0,0)"),
     "random": ("agents.simple:Random", "seeded random controls"),
     "idle": ("agents.simple:Idle", "stands still"),
+    "token": ("agents.token_agent:TokenAgent", "token policy of a checkpoint; ARG = FOLDER[,temperature=T]"),
+    "expert-tokens": ("agents.token_oracle:ExpertTokens", "the expert's plans, said in action tokens; ARG = FOLDER"),
 }
 
 

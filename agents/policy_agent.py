@@ -1,0 +1,142 @@
+"""Driving with a policy: one decision every half second for each world, batched; between them its plan is tracked.
+
+What happens when a decision cannot be driven (garbage, too few tokens, numbers that are not finite, an exception of the
+policy): it is counted by reason, and the vehicle goes on with its last plan while that lasts, half a second beyond its
+trajectory included; then it comes to a safe stop at 3 m/s2, wheels straight. The next decision is due as always.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+
+import numpy as np
+
+from agents.base import Agent
+from agents.costs import Costs
+from agents.policy import Decisions, Policy
+from agents.tokens.track import PLAN_TICKS, lay_plan, track_plans
+from envs.world import WorldBatch
+from simulator.state import EGO, TICK_SECONDS
+
+DECISION_TICKS = 10  # 2 Hz
+
+
+class PolicyAgent(Agent):
+    """Drives the worlds of a batch with one policy.
+
+    Attributes:
+        realtime: decisions come into effect as many ticks late as the policy took to make them.
+        latency: seconds that every decision counts as having taken, in place of measured ones; None measures.
+        costs: of all decisions so far.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        temperature: float = 0.0,
+        decision_ticks: int = DECISION_TICKS,
+        realtime: bool = False,
+        latency: float | None = None,
+    ) -> None:
+        self.policy = policy
+        self.temperature = temperature
+        self.decision_ticks = decision_ticks
+        self.realtime = realtime
+        self.latency = latency
+        total, trainable = policy.size()
+        self.costs = Costs(parameters=total, trainable=trainable)
+
+    def bind(self, batch: WorldBatch) -> None:
+        super().bind(batch)
+        count = batch.num_worlds
+        self._observer = self.policy.observer(batch)
+        self._plans = np.zeros((count, PLAN_TICKS + 1, 3))
+        self._last = np.full(count, -1, np.int64)
+        self._born = np.zeros(count, np.int64)
+        self._due = np.zeros(count, np.int64)
+        self._draws = [np.random.default_rng(b) for b in range(count)]
+        self._coming: list[tuple[int, np.ndarray, int, int] | None] = [None] * count
+        self._controls = np.zeros((count, 3))
+
+    def reset(self, index: int, seed: int) -> None:
+        self._observer.reset(index)
+        self._last[index] = -1
+        self._born[index] = 0
+        self._due[index] = 0
+        self._coming[index] = None
+        self._draws[index] = np.random.default_rng(seed)
+
+    def act(self) -> np.ndarray:
+        batch = self.batch
+        ticks = batch.worlds["tick"]
+        due = np.flatnonzero((ticks >= self._due) & ~batch.finished)
+        if len(due):
+            self._decide(due)
+        if self.realtime:
+            self._receive(ticks)
+        track_plans(batch.worlds, batch.criteria, self._plans, self._last, self._born, self._controls)
+        return self._controls
+
+    def inference_costs(self) -> dict[str, object]:
+        """What deciding has cost so far."""
+        return self.costs.document()
+
+    def _decide(self, due: np.ndarray) -> None:
+        worlds = self.batch.worlds
+        self._due[due] = worlds["tick"][due] + self.decision_ticks
+        size = self.policy.sample_size
+        uniforms = None
+        if self.temperature > 0.0:
+            uniforms = np.stack([self._draws[b].random((1, size)) for b in due])
+        rows = self._observer.observe(due)
+        began = time.perf_counter()
+        try:
+            decisions = self.policy.act(rows, uniforms, temperature=self.temperature or 1.0)
+        except Exception as error:
+            self._count(began, len(due), None)
+            for _ in due:
+                self.costs.failed(f"{type(error).__name__}")
+            return
+        seconds = self._count(began, len(due), decisions)
+        for k, b in enumerate(due):
+            self._take(int(b), decisions, k, seconds)
+
+    def _take(self, b: int, decisions: Decisions, k: int, seconds: float) -> None:
+        if not decisions.valid[k]:
+            self.costs.failed(decisions.reasons[k] if decisions.reasons else "not valid")
+            return
+        w = self.batch.worlds[b]
+        pose = np.array([w["x"][EGO], w["y"][EGO], w["yaw"][EGO]])
+        try:
+            plan, last = lay_plan(decisions.trajectories[k], decisions.interval, pose, float(w["speed"][EGO]))
+        except ValueError:
+            self.costs.failed("trajectory")
+            return
+        tick = int(w["tick"])
+        if self.realtime:
+            late = math.ceil(seconds / TICK_SECONDS - 1e-9)
+            self.costs.late_ticks.append(late)
+            self._due[b] = max(int(self._due[b]), tick + late)
+            self._coming[b] = (tick + late, plan, last, tick)
+        else:
+            self._plans[b], self._last[b], self._born[b] = plan, last, tick
+
+    def _receive(self, ticks: np.ndarray) -> None:
+        """Plans whose time has come."""
+        for b, coming in enumerate(self._coming):
+            if coming is not None and ticks[b] >= coming[0]:
+                _, self._plans[b], self._last[b], self._born[b] = coming
+                self._coming[b] = None
+
+    def _count(self, began: float, count: int, decisions: Decisions | None) -> float:
+        seconds = time.perf_counter() - began
+        if self.latency is not None:
+            seconds = self.latency
+        self.costs.seconds.append(seconds)
+        self.costs.decisions.append(count)
+        if decisions is not None:
+            self.costs.tokens += int(decisions.mask.sum())
+            self.costs.prompt_tokens += int(decisions.prompt_tokens.sum())
+        return seconds
