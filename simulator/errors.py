@@ -47,3 +47,7 @@ class EvaluationError(RouteGymError):
 
 class SensorError(RouteGymError):
     """Raised when a sensor is unknown, wrongly configured, or asked for what it cannot give."""
+
+
+class TrainingError(RouteGymError):
+    """Raised when a training run cannot start or go on: its configuration, checkpoint, or a policy that is not finite."""

@@ -1,0 +1,1 @@
+"""Training: rollouts, advantages, losses and the recipes that are made of them."""
