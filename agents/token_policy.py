@@ -139,10 +139,10 @@ class TokenPolicy(Policy):
         return count, count
 
     def state(self) -> dict[str, Tensor]:
-        return dict(self.net.state_dict())
+        return dict(self._asked.state_dict())
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        self.net.load_state_dict(state)
+        self._asked.load_state_dict(state)
 
     def save(self, folder: str | Path) -> None:
         folder = Path(folder)

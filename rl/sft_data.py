@@ -25,7 +25,7 @@ from agents.tokens.poses import relative
 from envs.routes import RouteBatch
 from envs.world import EpisodeStart, WorldBatch
 from simulator.errors import TrainingError
-from simulator.state import TICK_SECONDS
+from simulator.state import EGO, TICK_SECONDS
 
 INDEX = "index.json"
 
@@ -100,6 +100,7 @@ def collect_expert(
     waiting = iter(enumerate(tasks))
     running: dict[int, int] = {}
     seen: dict[int, list[tuple[int, Rows]]] = {}
+    starts = np.zeros((width, 3))
     parts: list[DecisionSet] = []
 
     def begin(b: int) -> None:
@@ -110,6 +111,7 @@ def collect_expert(
             driver.reset(b, seed)
             view.reset(b)
             running[b], seen[b] = number, []
+            starts[b] = [batch.worlds[name][b, EGO] for name in ("x", "y", "yaw")]
 
     for b in range(width):
         begin(b)
@@ -123,7 +125,8 @@ def collect_expert(
         batch.tick(driver.act())
         for b in [b for b in running if batch.finished[b]]:
             number = running.pop(b)
-            parts += _labelled(batch.log[b, : int(batch.worlds["tick"][b])], seen[b], number, waypoints, interval)
+            driven = batch.log[b, : int(batch.worlds["tick"][b])][:, [0, 1, 3]]
+            parts += _labelled(np.concatenate([starts[b : b + 1], driven]), seen[b], number, waypoints, interval)
             begin(b)
     if not parts:
         raise TrainingError("the expert's rides are too short to imitate")
@@ -131,18 +134,16 @@ def collect_expert(
 
 
 def _labelled(
-    log: np.ndarray, seen: list[tuple[int, Rows]], number: int, waypoints: int, interval: float
+    poses: np.ndarray, seen: list[tuple[int, Rows]], number: int, waypoints: int, interval: float
 ) -> list[DecisionSet]:
-    """The decisions of one ride that have a future of full length."""
+    """The decisions of one ride that have a future of full length. `poses`: float64[T + 1, 3], row t after tick t."""
     ticks = round(interval / TICK_SECONDS)
-    # row t of the log is the state after tick t + 1
-    kept = [(t, rows) for t, rows in seen if t >= 1 and t + waypoints * ticks <= len(log)]
+    kept = [(t, rows) for t, rows in seen if t + waypoints * ticks < len(poses)]
     if not kept:
         return []
     at = np.array([t for t, _ in kept])
-    poses = log[:, [0, 1, 3]]
-    future = poses[at[:, None] - 1 + ticks * np.arange(1, waypoints + 1)]
-    labels = relative(poses[at - 1][:, None], future)
+    future = poses[at[:, None] + ticks * np.arange(1, waypoints + 1)]
+    labels = relative(poses[at][:, None], future)
     return [DecisionSet(stack_rows([rows for _, rows in kept]), labels, np.full(len(at), number), at, interval)]
 
 
