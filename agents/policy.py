@@ -93,6 +93,10 @@ class Policy(ABC):
     def observer(self, batch: WorldBatch) -> Observer:
         """What sees a batch of worlds for this policy."""
 
+    def view_spec(self) -> dict[str, Any]:
+        """What `observer` makes, as JSON, for `agents.views.make_view`."""
+        raise NotImplementedError(f"{self.name} cannot be served")
+
     @abstractmethod
     def act(self, rows: Rows, uniforms: np.ndarray | None = None, *, n: int = 1, temperature: float = 1.0) -> Decisions:
         """Decide. Never raises for what the policy itself says: such decisions are not valid.

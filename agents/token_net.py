@@ -1,4 +1,4 @@
-"""The network of the token policy: a small transformer that reads the ego, its neighbours, and what it has said so far."""
+"""The network of the token policy: a small transformer that reads the ego, its neighbours, and what was said so far."""
 
 from __future__ import annotations
 
@@ -70,6 +70,7 @@ class TokenNet(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.value_head = nn.Linear(width, 1)
         nn.init.normal_(self.embedding.weight, std=0.02)
+        nn.init.normal_(self.geometry.weight, std=0.02)  # a new policy is undecided
         nn.init.zeros_(self.value_head.weight)
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""The small token policy: a transformer over an observation of the environment that says action tokens. Runs on a CPU."""
+"""The small token policy: a transformer over an observation of the environment that says action tokens, on a CPU."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -68,6 +69,9 @@ class TokenPolicy(Policy):
 
     def observer(self, batch: WorldBatch) -> TokenView:
         return TokenView(self.config.observation, batch)
+
+    def view_spec(self) -> dict[str, Any]:
+        return {"view": "token", "observation": self.config.observation}
 
     @torch.no_grad()
     def act(self, rows: Rows, uniforms: np.ndarray | None = None, *, n: int = 1, temperature: float = 1.0) -> Decisions:

@@ -1,4 +1,4 @@
-"""What the token policy sees: an observation of the environment, cut into one row for the ego and sets of neighbours."""
+"""What the token policy sees: an observation of the environment, cut into the ego's row and sets of neighbours."""
 
 from __future__ import annotations
 

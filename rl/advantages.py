@@ -42,7 +42,7 @@ class AdvantageSettings:
         if self.epsilon < 0.0 or self.clamp < 0.0:
             found.append(f"advantage.epsilon and clamp are 0 or more, got {self.epsilon} and {self.clamp}")
         if self.baseline == "others" and self.divisor == "std":
-            found.append("advantage.baseline others (RLOO) does not divide by the standard deviation; take divisor none")
+            found.append("advantage.baseline others (RLOO) does not divide by the deviation; take divisor none")
         return found
 
 

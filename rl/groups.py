@@ -240,7 +240,8 @@ class DecisionGroups:
         return sum(self._driver.costs.failures.values()) + sum(self._scouts.costs.failures.values())
 
     def _begin_rides(self, draws: np.random.Generator) -> None:
-        for b in np.flatnonzero(self._roots.finished):
+        most = int(self.settings.group.max_seconds / TICK_SECONDS)
+        for b in np.flatnonzero(self._roots.finished | (self._roots.worlds["tick"] > most)):
             route, seed = self._tasks.task(draws)
             self._roots.reset(int(b), EpisodeStart(route, seed))
             self._driver.reset(int(b), int(draws.integers(2**63)))

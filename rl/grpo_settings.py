@@ -31,7 +31,7 @@ class GroupSettings:
     spacing: int = 2
     """Decision groups: decisions between two groups along one ride."""
     max_seconds: float = 120.0
-    """Episode groups: rides are cut after this time."""
+    """Rides are cut after this time."""
     ride_weight: Literal["ride", "decision"] = "ride"
     """Episode groups: every ride counts the same, or every decision does."""
     dynamic: bool = False

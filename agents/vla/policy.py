@@ -1,8 +1,8 @@
-"""A vision-language model as a policy: it says action tokens, writes waypoints, or has a regression head on its features.
+"""A vision-language model as a policy: it says action tokens, writes waypoints, or has a regression head.
 
 Sampling is a loop with a key-value cache; the update is one teacher-forced pass. Both apply the same restriction, which
-the said tokens themselves tell: action tokens come out of a softmax over action tokens, all others out of a softmax over
-text. So recomputed log-probabilities are those of the sampler.
+the said tokens themselves tell: action tokens come out of a softmax over action tokens, all others out of a softmax
+over text. So recomputed log-probabilities are those of the sampler.
 """
 
 from __future__ import annotations
@@ -125,6 +125,9 @@ class VlaPolicy(Policy):
 
     def observer(self, batch: WorldBatch) -> VlaView:
         return VlaView(batch, self.config.cameras)
+
+    def view_spec(self) -> dict[str, Any]:
+        return {"view": "cameras", "cameras": [dataclasses.asdict(camera) for camera in self.config.cameras]}
 
     def encode(self, rows: Rows) -> dict[str, Tensor]:
         """Left-padded model input of N observations."""

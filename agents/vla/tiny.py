@@ -13,12 +13,13 @@ import torch
 
 TINY_FAMILIES = ("qwen2_5_vl", "qwen3_vl", "smolvlm", "idefics3", "internvl", "llava")
 _WORDS = (
-    "You drive a car. Navigation: follow the lane. Speed 5.0 m/s, acceleration 0.1 m/s2. turn left turn right go straight",
+    "You drive a car. Navigation: follow the lane. Speed 5.0 m/s, acceleration 0.1 m/s2. turn left turn right",
     "Route points ahead (ahead, right) in metres: (10.0, 0.1), (20.0, -0.3). Positions 1.5, 1.0 and 0.5 s ago:",
     "Answer with the action tokens of your trajectory. <think> </think> reason waypoints every half second",
 )
 _TEMPLATE = (
-    "{{% for m in messages %}}<|im_start|>{{{{ m.role }}}}\n{{% for c in m.content %}}{{% if c.type == 'image' %}}{image}"
+    "{{% for m in messages %}}<|im_start|>{{{{ m.role }}}}\n{{% for c in m.content %}}"
+    "{{% if c.type == 'image' %}}{image}"
     "{{% else %}}{{{{ c.text }}}}{{% endif %}}{{% endfor %}}<|im_end|>\n{{% endfor %}}"
     "{{% if add_generation_prompt %}}<|im_start|>assistant\n{{% endif %}}"
 )

@@ -1,8 +1,8 @@
 """What a vision-language policy sees: pictures of its cameras, the navigation command, speed, and where it has been.
 
 Rows: `images` uint8[N, C, H, W, 3] RGB; `command` int64[N], CARLA's road option; `speed` float64[N] m/s, `acceleration`
-float64[N] m/s2; `points` float64[N, 2, 2] metres of the path 10 and 20 m ahead, `history` float64[N, 3, 2] metres of the
-ego 1.5, 1.0 and 0.5 s ago, both (ahead, right) in the ego's frame.
+float64[N] m/s2; `points` float64[N, 2, 2] metres of the path 10 and 20 m ahead, `history` float64[N, 3, 2] metres of
+the ego 1.5, 1.0 and 0.5 s ago, both (ahead, right) in the ego's frame.
 """
 
 from __future__ import annotations
