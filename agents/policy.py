@@ -122,6 +122,13 @@ class Policy(ABC):
         raise NotImplementedError(f"{self.name} has no reference model")
         yield
 
+    def label(self, trajectories: np.ndarray, speeds: np.ndarray) -> np.ndarray:
+        """int64[N, S] what this policy should say for float64[N, W, 3] trajectories, in its own token ids."""
+        raise NotImplementedError(f"{self.name} cannot imitate")
+
+    def fit_scale(self, rows: Rows) -> None:  # noqa: B027 - not every policy scales its input
+        """Take the scale of what is seen from data, before imitation."""
+
     def value(self, rows: Rows) -> torch.Tensor | None:
         """float32[N] expected returns, for actor-critic training; None where the policy has no value head."""
         return None

@@ -11,6 +11,7 @@ import json
 import math
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -87,8 +88,7 @@ class PolicyAgent(Agent):
         track_plans(batch.worlds, batch.criteria, self._plans, self._last, self._born, self._controls)
         return self._controls
 
-    def inference_costs(self) -> dict[str, object]:
-        """What deciding has cost so far."""
+    def inference_costs(self) -> dict[str, Any]:
         return self.costs.document()
 
     def _decide(self, due: np.ndarray) -> None:

@@ -1,8 +1,8 @@
 """`--agent remote:HOST:PORT`: drives with an agent that a policy server has (`agents.server`).
 
 A decision that does not come in time, or a server that is gone, is a format failure of `agents.policy_agent`: the
-vehicle does what is documented there, and the next decision connects afresh. An agent that is no policy cannot miss a tick: its
-failure ends the route as an agent crash.
+vehicle does what is documented there, and the next decision connects afresh. An agent that is no policy cannot miss a
+tick: its failure ends the route as an agent crash.
 """
 
 from __future__ import annotations

@@ -112,6 +112,9 @@ class TokenPolicy(Policy):
         chosen = log.gather(-1, said[..., None])[..., 0]
         return LogProb(chosen, -(log.exp() * log).sum(-1), torch.from_numpy(np.ascontiguousarray(mask)))
 
+    def label(self, trajectories: np.ndarray, speeds: np.ndarray) -> np.ndarray:
+        return self.tokens.encode(trajectories, speeds)
+
     def value(self, rows: Rows) -> Tensor:
         return self.net(tensors(rows), _nothing(len(rows["speed"])))[1]
 
@@ -135,7 +138,6 @@ class TokenPolicy(Policy):
             self._asked = self.net
 
     def fit_scale(self, rows: Rows) -> None:
-        """Take mean and deviation of what is seen from data."""
         self.net.fit_scale(tensors(rows))
 
     def size(self) -> tuple[int, int]:

@@ -50,6 +50,7 @@ def drive_route(task: RouteTask, on_progress: Callable[[int, float], None]) -> R
     batch = prepare_routes(network, [route])
     worlds = WorldBatch(batch, 1, log=True, ambient=Ambient(task.pedestrians, task.parked_cars))
     agent = make_agent(task.agent)
+    agent.realtime = task.realtime
     agent.bind(worlds)
     worlds.reset(0, EpisodeStart(route=0, seed=task.seed))
     witness = Witness(worlds)
@@ -93,6 +94,7 @@ def drive_route(task: RouteTask, on_progress: Callable[[int, float], None]) -> R
         suite=task.suite,
         comfort=smooth.official,
         comfort_corrected=smooth.corrected,
+        inference=agent.inference_costs(),
         **batch.routes[0].result_fields(worlds.directors[0], worlds.ambient.world),
     )
     result = replace(result, timeline=witness.timeline(result.infractions, result.status))

@@ -60,6 +60,7 @@ def run(options: RunOptions, command: str, *, driver: str = DRIVER) -> int:
         missing_maps=options.missing_maps,
         pedestrians=options.pedestrians,
         parked_cars=options.parked_cars,
+        realtime=options.realtime,
     )
     folder = run_folder(options, plan)
     with Ledger(folder) as ledger:
@@ -119,7 +120,7 @@ def run_header(options: RunOptions, plan: RunPlan) -> dict[str, Any]:
         "synthetic_routes": [task.route_id for task in plan.tasks if task.synthetic and not task.repetition],
         "skipped_routes": [dataclasses.asdict(route) for route in plan.skipped],
         "repetitions": options.repetitions,
-        "agent": options.agent,
+        "agent": options.agent + (" in real time" if options.realtime else ""),
         "seed": options.seed,
         "towns": plan.towns,
         "versions": {"routegym": metadata.version("routegym"), "world": plan.tasks[0].world, "scorer": SCORER},

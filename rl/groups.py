@@ -23,7 +23,7 @@ from leaderboard_adapters.criteria_state import RouteEnd
 from rl.advantages import group_advantages, is_spread
 from rl.grpo_settings import GrpoSettings
 from rl.records import DecisionRecord, TaskKey, records_of
-from rl.ride_reward import RideReward
+from rl.ride_reward import RideReward, penalised
 from simulator.state import TICK_SECONDS
 
 
@@ -84,6 +84,12 @@ def set_advantages(groups: Sequence[Sequence[Member]], settings: GrpoSettings) -
                 record.advantage = float(advantage)
                 share = settings.group.kind == "episode" and settings.group.ride_weight == "ride"
                 record.weight = 1.0 / max(len(member.records), 1) if share else 1.0
+
+
+def end_penalised(batch: WorldBatch) -> None:
+    """End the rides of a batch that have an infraction with a penalty."""
+    for b in np.flatnonzero(penalised(batch.criteria) & ~batch.finished):
+        batch.finish(int(b))
 
 
 def spread_of(group: Sequence[Member]) -> float:
@@ -154,6 +160,8 @@ class EpisodeGroups:
             found.ticks += int((~batch.finished).sum())
             batch.tick(controls)
             self._reward.tick()
+            if group.end_at_infraction:
+                end_penalised(batch)
         inferred = sum(agent.costs.seconds) - before
         found.infer_s += inferred
         found.simulate_s += time.perf_counter() - began - inferred
@@ -277,6 +285,8 @@ class DecisionGroups:
             found.ticks += int((~branches.finished).sum())
             branches.tick(controls)
             self._reward.tick()
+            if group.end_at_infraction:
+                end_penalised(branches)
         if group.horizon <= self.settings.decision_ticks:
             self._adopt(every * size)
         rewards, terms = self._reward.sums()
@@ -304,6 +314,8 @@ class DecisionGroups:
             controls = self._driver.act()
             found.ticks += int((~self._roots.finished).sum())
             self._roots.tick(controls)
+            if self.settings.group.end_at_infraction:
+                end_penalised(self._roots)
 
     def state(self) -> dict[str, np.ndarray]:
         found: dict[str, Any] = {"order": np.array(self._tasks.order, np.int64)}

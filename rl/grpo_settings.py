@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rl.advantages import AdvantageSettings
-from rl.losses import LossSettings
+from rl.loss_settings import LossSettings
 from simulator.errors import TrainingError
 
 
@@ -34,6 +34,8 @@ class GroupSettings:
     """Rides are cut after this time."""
     ride_weight: Literal["ride", "decision"] = "ride"
     """Episode groups: every ride counts the same, or every decision does."""
+    end_at_infraction: bool = True
+    """The first infraction with a penalty ends a ride, in training only."""
     dynamic: bool = False
     """Drive on until `groups` groups have a spread of rewards (DAPO)."""
     oversample: float = 3.0
@@ -95,6 +97,8 @@ class GrpoSettings:
         for name in ("temperature", "updates", "epochs", "minibatch", "learning_rate", "max_grad_norm"):
             if not getattr(self, name) > 0:
                 found.append(f"{name} must be above 0, got {getattr(self, name)}")
+        if self.reward != "driving":
+            found.append(f"reward is `driving` (`rl.ride_reward`), got {self.reward!r}")
         for name in ("decision_ticks", "evaluate_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 found.append(f"{name} must be at least 1, got {getattr(self, name)}")

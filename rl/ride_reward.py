@@ -23,6 +23,11 @@ _FAILURES = (RouteEnd.DEVIATED, RouteEnd.BLOCKED, RouteEnd.TIMED_OUT)
 WEIGHTS = {"progress": 0.1, "infractions": 20.0, "lanes": -0.3, "arrival": 5.0, "failure": -10.0}
 
 
+def penalised(criteria: np.ndarray) -> np.ndarray:
+    """bool[B], rides with an infraction that lowers the driving score, lane excursions aside."""
+    return np.asarray(criteria["counts"] @ _LOG_FACTORS < 0.0)
+
+
 class RideReward:
     """Sums of the weighted terms over the ticks since `start`, for every world of a batch."""
 

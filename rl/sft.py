@@ -4,62 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from agents.policy import take_rows
-from agents.token_policy import TokenPolicy
+from agents.policy import Policy, take_rows
 from rl.losses import cross_entropy
 from rl.sft_data import DecisionSet, start_speeds
+from rl.sft_settings import SftSettings
 from simulator.errors import TrainingError
 
 
-@dataclass(frozen=True)
-class SftSettings:
-    """How a policy imitates."""
-
-    epochs: int = 10
-    """Passes over the data."""
-    batch: int = 256
-    """Decisions a step."""
-    learning_rate: float = 1e-3
-    """Of AdamW at the start; falls along a cosine to a tenth."""
-    weight_decay: float = 0.01
-    """Of AdamW."""
-    warmup: float = 0.03
-    """Share of the steps over which the learning rate rises."""
-    max_grad_norm: float = 1.0
-    """Gradients are cut to this norm."""
-    balance: float = 0.0
-    """Rare first tokens count more: weight (1 / frequency)^balance, at most 5 times the mean; 0 treats all alike."""
-    held_out: float = 0.1
-    """Share of the rides that is kept to measure."""
-    seed: int = 0
-    """Of the split and the order."""
-
-    def check(self) -> SftSettings:
-        """These settings, when they make sense.
-
-        Raises:
-            TrainingError: naming everything that does not.
-        """
-        found = [
-            f"{name} must be above 0, got {getattr(self, name)}"
-            for name in ("epochs", "batch", "learning_rate", "max_grad_norm")
-            if not getattr(self, name) > 0
-        ]
-        if not 0.0 <= self.held_out < 1.0 or not 0.0 <= self.warmup < 1.0:
-            found.append("held_out and warmup are in [0, 1)")
-        if found:
-            raise TrainingError("these settings make no sense: " + "; ".join(found))
-        return self
-
-
 def train_sft(
-    policy: TokenPolicy,
+    policy: Policy,
     data: DecisionSet,
     settings: SftSettings,
     on_epoch: Callable[[int, dict[str, float]], None] | None = None,
@@ -74,10 +32,11 @@ def train_sft(
         raise TrainingError("there are no decisions to imitate")
     draws = np.random.default_rng(settings.seed)
     train, held = split_rides(data, settings.held_out, draws)
-    tokens = policy.tokens.encode(train.trajectories, start_speeds(train))
-    weight = balance_weights(tokens[:, 0], policy.tokens.size, settings.balance)
+    tokens = policy.label(train.trajectories, start_speeds(train))
+    weight = balance_weights(tokens[:, 0], settings.balance)
     policy.fit_scale(train.rows)
-    optimiser = torch.optim.AdamW(policy.trainable(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    parameters = [p for p in policy.trainable() if p.requires_grad]
+    optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
     steps = settings.epochs * math.ceil(len(train) / settings.batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: cosine(step, steps, settings.warmup))
     measures: dict[str, float] = {}
@@ -88,7 +47,7 @@ def train_sft(
             loss = cross_entropy(found.logp, found.mask, torch.from_numpy(weight[at]))
             optimiser.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(policy.trainable(), settings.max_grad_norm)
+            torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)
             optimiser.step()
             schedule.step()
             losses.append(float(loss.detach()))
@@ -98,14 +57,14 @@ def train_sft(
     return measures
 
 
-def measure(policy: TokenPolicy, data: DecisionSet, batch: int = 1024) -> dict[str, float]:
+def measure(policy: Policy, data: DecisionSet, batch: int = 1024) -> dict[str, float]:
     """`nll` a token, `accuracy` of whole decisions, `error` of waypoints in metres, of greedy decisions."""
     if not len(data):
         return {}
     sums: dict[str, Any] = {"nll": 0.0, "accuracy": 0.0, "error": 0.0}
     for first in range(0, len(data), batch):
         part = data.take(np.arange(first, min(first + batch, len(data))))
-        tokens = policy.tokens.encode(part.trajectories, start_speeds(part))
+        tokens = policy.label(part.trajectories, start_speeds(part))
         with torch.no_grad():
             found = policy.logp(part.rows, tokens, np.ones(tokens.shape, bool))
         said = policy.act(part.rows)
@@ -124,11 +83,11 @@ def split_rides(data: DecisionSet, share: float, draws: np.random.Generator) -> 
     return data.take(np.flatnonzero(~aside)), data.take(np.flatnonzero(aside))
 
 
-def balance_weights(tokens: np.ndarray, size: int, power: float) -> np.ndarray:
+def balance_weights(tokens: np.ndarray, power: float) -> np.ndarray:
     """float32[N] weights with mean 1."""
     if power == 0.0:
         return np.ones(len(tokens), np.float32)
-    frequency = np.bincount(tokens, minlength=size)[tokens] / len(tokens)
+    frequency = np.bincount(tokens)[tokens] / len(tokens)
     weight = frequency**-power
     weight /= weight.mean()
     weight = np.minimum(weight, 5.0)

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from agents.policy import Policy, Rows, stack_rows, take_rows
+from agents.policy import Observer, Policy, Rows, stack_rows, take_rows
 from agents.policy_agent import PolicyAgent
 from agents.registry import make_agent
 from agents.token_oracle import ExpertAhead
-from agents.token_view import TokenView
 from agents.tokens.poses import relative
 from envs.routes import RouteBatch
 from envs.world import EpisodeStart, WorldBatch
@@ -79,7 +78,7 @@ def join_sets(parts: Sequence[DecisionSet]) -> DecisionSet:
 def collect_expert(
     routes: RouteBatch,
     tasks: Sequence[tuple[int, int]],
-    observation: str,
+    observer: Callable[[WorldBatch], Observer],
     *,
     waypoints: int,
     interval: float,
@@ -91,11 +90,12 @@ def collect_expert(
 
     Args:
         tasks: (route index, seed) of each ride.
+        observer: what sees the worlds, such as a policy's `observer`.
         waypoints, interval: of the trajectories.
     """
     width = min(width, len(tasks))
     batch = WorldBatch(routes, width, log=True)
-    driver, view = make_agent(agent), TokenView(observation, batch)
+    driver, view = make_agent(agent), observer(batch)
     driver.bind(batch)
     waiting = iter(enumerate(tasks))
     running: dict[int, int] = {}
@@ -162,7 +162,6 @@ def collect_dagger(
     policy: Policy,
     routes: RouteBatch,
     tasks: Sequence[tuple[int, int]],
-    observation: str,
     *,
     waypoints: int,
     interval: float,
@@ -183,7 +182,7 @@ def collect_dagger(
     for first in range(0, len(tasks), width):
         chosen = tasks[first : first + width]
         parts += _student_round(
-            policy, routes, chosen, first, observation, waypoints, interval, beta, temperature, draws, max_seconds
+            policy, routes, chosen, first, waypoints, interval, beta, temperature, draws, max_seconds
         )
     return join_rides(parts)
 
@@ -193,7 +192,6 @@ def _student_round(
     routes: RouteBatch,
     tasks: Sequence[tuple[int, int]],
     first: int,
-    observation: str,
     waypoints: int,
     interval: float,
     beta: float,

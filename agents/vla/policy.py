@@ -195,6 +195,11 @@ class VlaPolicy(Policy):
         zero = torch.zeros_like(log)
         return LogProb(torch.where(kept, log, zero).cpu(), torch.where(kept, entropy, zero).cpu(), kept.cpu())
 
+    def label(self, trajectories: np.ndarray, speeds: np.ndarray) -> np.ndarray:
+        if self.config.answer != "tokens" or self.tokens is None or self.config.think:
+            raise AgentError("imitation is for answers in action tokens, without a think section")
+        return self.tokens.encode(trajectories, speeds) + self.parts.action_low
+
     def regress(self, rows: Rows) -> Tensor:
         """float[N, W, 3] of the regression head, with gradients."""
         assert self.head is not None
