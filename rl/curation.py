@@ -8,7 +8,7 @@ import numpy as np
 
 
 def difficulty(scores: Sequence[np.ndarray]) -> float:
-    """Mean score 0..100 of a frame over its questions, each float64[models, samples]; low is difficult (AutoDriveRL)."""
+    """Mean score 0..100 of a frame over its questions, each float64[models, samples]; low is hard (AutoDriveRL)."""
     return float(np.mean([np.asarray(question, np.float64).mean(axis=-1).mean() for question in scores]))
 
 

@@ -1,9 +1,9 @@
 """Group samplers: rides or decisions that start alike and are judged against each other.
 
-* **Episode groups**: G replays of one route from one world seed, driven to the end with sampled decisions. Every decision
-  of a ride shares the ride's advantage.
-* **Decision groups**: G decisions sampled in one state, each driven on for a horizon in its own copy of the world, among
-  traffic that reacts to it. Every decision has its own advantage. The ride itself then goes on with one of them.
+* **Episode groups**: G replays of one route from one world seed, driven to the end with sampled decisions. Every
+  decision of a ride shares the ride's advantage.
+* **Decision groups**: G decisions sampled in one state, each driven on for a horizon in its own copy of the world,
+  among traffic that reacts to it. Every decision has its own advantage. The ride itself then goes on with one of them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from envs.world import EpisodeStart, Snapshot, WorldBatch
 from leaderboard_adapters.criteria_state import RouteEnd
 from rl.advantages import group_advantages, is_spread
 from rl.grpo_settings import GrpoSettings
-from rl.records import DecisionRecord, TaskKey, records_of
+from rl.records import DecisionRecord, TaskKey, record_of
 from rl.ride_reward import RideReward, penalised
 from simulator.state import TICK_SECONDS
 
@@ -175,7 +175,7 @@ class EpisodeGroups:
             return
         for k, b in enumerate(due):
             tick = int(self._batch.worlds["tick"][b])
-            record = records_of(decisions, rows, self._keys[b], k, tick, self.settings.temperature)
+            record = record_of(decisions, rows, self._keys[b], k, tick, self.settings.temperature)
             record.ride = int(b)
             self._records[b].append(record)
 
@@ -275,7 +275,7 @@ class DecisionGroups:
                 self._scouts.reseed(m, int(draws.integers(2**63)))
                 self._scouts.take(m, decisions, m)
                 tick = int(snapshot.world["tick"][0])
-                records.append(records_of(decisions, many, key, m, tick, self.settings.temperature))
+                records.append(record_of(decisions, many, key, m, tick, self.settings.temperature))
         self._reward.start()
         infractions = branches.criteria["counts"].sum(axis=1) - branches.criteria["num_speed_events"]
         for t in range(group.horizon):

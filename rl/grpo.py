@@ -204,7 +204,7 @@ class GrpoTrainer:
     def _open(self, resume: bool) -> None:
         settings_file = self.folder / SETTINGS
         if settings_file.exists() and not resume:
-            raise TrainingError(f"{self.folder} already holds a run; continue it with --resume, or choose another folder")
+            raise TrainingError(f"{self.folder} already holds a run; go on with --resume, or choose another folder")
         if resume:
             path = last_checkpoint(self.folder)
             if path is None:

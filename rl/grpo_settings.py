@@ -103,7 +103,7 @@ class GrpoSettings:
             if getattr(self, name) < 1:
                 found.append(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.loss.ratio == "none" and self.epochs > 1:
-            found.append("loss.ratio none (REINFORCE) is wrong from the second pass over the same decisions; take epochs 1")
+            found.append("loss.ratio none (REINFORCE) is wrong from the second pass over a collection; take epochs 1")
         if self.group.dynamic and self.advantage.baseline == "others":
             found.append("group.dynamic drops groups without spread, whose RLOO advantages are 0 already; leave it off")
         if found:
@@ -175,7 +175,8 @@ def recipe(name: str, max_tokens: int, **changes: Any) -> GrpoSettings:
     """
     if name not in PRESETS:
         raise TrainingError(f"no recipe is called {name!r}; known: {', '.join(PRESETS)}")
-    parts: dict[str, dict[str, Any]] = {part: dict(PRESETS[name].get(part, {})) for part in ("group", "advantage", "loss")}
+    preset = PRESETS[name]
+    parts: dict[str, dict[str, Any]] = {part: dict(preset.get(part, {})) for part in ("group", "advantage", "loss")}
     if parts["loss"]["aggregate"] == "constant":
         parts["loss"]["max_tokens"] = max_tokens
     top: dict[str, Any] = {"recipe": name}

@@ -11,7 +11,7 @@ class LossSettings:
     """The policy-gradient loss."""
 
     ratio: Literal["token", "sequence", "none"] = "token"
-    """Importance ratio of new to old policy: per token, per sequence (GSPO: its geometric mean), or none (REINFORCE)."""
+    """Ratio of new to old policy: per token, per sequence (GSPO: the geometric mean), or none (REINFORCE)."""
     clip_low: float = 0.2
     """The ratio counts down to 1 - clip_low."""
     clip_high: float = 0.2

@@ -91,7 +91,7 @@ class RecordBatch:
         return len(self.tokens)
 
 
-def records_of(decisions: Decisions, rows: Rows, task: TaskKey, k: int, tick: int, temperature: float) -> DecisionRecord:
+def record_of(decisions: Decisions, rows: Rows, task: TaskKey, k: int, tick: int, temperature: float) -> DecisionRecord:
     """The record of decision `k`; `rows` has one row a decision."""
     valid = bool(decisions.valid[k])
     reason = "" if valid else (decisions.reasons[k] if decisions.reasons else "not valid")

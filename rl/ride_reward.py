@@ -3,7 +3,7 @@
 | term | counts | weight |
 |---|---|---|
 | `progress` | new metres of the route | 0.1 |
-| `infractions` | natural logarithm of the penalty factor of every new infraction (a collision with a vehicle: -0.51) | 20 |
+| `infractions` | logarithm of the penalty factor of every new infraction (collision with a vehicle: -0.51) | 20 |
 | `lanes` | metres outside of the route lanes | -0.3 |
 | `arrival` | 1 at the end of the route | 5 |
 | `failure` | 1 when the route ends otherwise, by the leaderboard's rules | -10 |

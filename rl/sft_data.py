@@ -1,6 +1,6 @@
 """Decisions to imitate: what the expert did in its own rides, and what it would do where a student has gone (DAgger).
 
-A dataset is a folder: `shard-00000.safetensors`, ... with rows of observations, trajectories and speeds, and `index.json`,
+A dataset is a folder: `shard-00000.safetensors`, ... with rows of observations and trajectories, and `index.json`,
 which lists the shards with their sizes, hashes, and where they come from. Trajectories are stored, not tokens, so that
 one dataset serves every vocabulary.
 """
@@ -231,7 +231,8 @@ def save_set(data: DecisionSet, folder: str | Path, source: dict[str, Any], shar
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    index = _read_index(folder) if (folder / INDEX).exists() else {"format": "routegym-decisions", "version": 1, "shards": []}
+    fresh: dict[str, Any] = {"format": "routegym-decisions", "version": 1, "shards": []}
+    index = _read_index(folder) if (folder / INDEX).exists() else fresh
     sources = {entry["source"]["name"] for entry in index["shards"]}
     name = source.get("name", f"part{len(sources)}")
     for first in range(0, len(data), shard):

@@ -50,4 +50,4 @@ class SensorError(RouteGymError):
 
 
 class TrainingError(RouteGymError):
-    """Raised when a training run cannot start or go on: its configuration, checkpoint, or a policy that is not finite."""
+    """Raised when a training run cannot start or go on: its configuration, checkpoint, or policy."""

@@ -52,7 +52,7 @@ def test_labels_are_where_the_expert_then_went(rides: DecisionSet):
     here = np.zeros(3)
     for row in first.trajectories[::2]:
         here = compose(here, row[-1])
-    assert 80.0 < np.hypot(*here[:2]) + abs(here[2]) * 60.0
+    assert np.hypot(*here[:2]) > 40.0
 
 
 def test_a_policy_that_has_imitated_two_rides_drives_one_of_them(routes: RouteBatch, rides: DecisionSet):
