@@ -113,7 +113,14 @@ class OraclePolicy(Policy):
         count = len(said)
         heard = self.tokens.decode(said, rows["speed"])
         return Decisions(
-            *(said, zeros, zeros, every, every.all(axis=1), heard, self.tokens.interval, [""] * count),
+            said,
+            zeros,
+            zeros,
+            every,
+            np.ones(count, bool),
+            heard,
+            self.tokens.interval,
+            [""] * count,
             np.zeros(count, np.int64),
         )
 

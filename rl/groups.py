@@ -215,6 +215,7 @@ class DecisionGroups:
         self._scouts = PolicyAgent(policy, temperature=after, decision_ticks=ticks)
         self._scouts.bind(self._branches)
         self._reward = RideReward(self._branches)
+        self._asked_s = 0.0  # seconds in which the policy was asked for the groups' own decisions
 
     def collect(self, draws: np.random.Generator) -> Collection:
         group = self.settings.group
@@ -238,8 +239,6 @@ class DecisionGroups:
         found.failures += self._failures() - failed
         self._asked_s = 0.0
         return found
-
-    _asked_s = 0.0
 
     def _infer_seconds(self) -> float:
         return sum(self._driver.costs.seconds) + sum(self._scouts.costs.seconds)
@@ -277,7 +276,6 @@ class DecisionGroups:
                 tick = int(snapshot.world["tick"][0])
                 records.append(record_of(decisions, many, key, m, tick, self.settings.temperature))
         self._reward.start()
-        infractions = branches.criteria["counts"].sum(axis=1) - branches.criteria["num_speed_events"]
         for t in range(group.horizon):
             if t == self.settings.decision_ticks:
                 self._adopt(every * size)
@@ -290,11 +288,10 @@ class DecisionGroups:
         if group.horizon <= self.settings.decision_ticks:
             self._adopt(every * size)
         rewards, terms = self._reward.sums()
-        after = branches.criteria["counts"].sum(axis=1) - branches.criteria["num_speed_events"]
         members = [
             Member(
                 record.task, [record], float(rewards[m]), {n: float(v[m]) for n, v in terms.items()},
-                bool(after[m] == infractions[m]), float(branches.criteria["route_percent"][m]),
+                bool(terms["infractions"][m] == 0.0), float(branches.criteria["route_percent"][m]),
             )
             for m, record in enumerate(records)
         ]  # fmt: skip

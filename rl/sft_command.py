@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -101,29 +102,35 @@ def run(options: SftOptions) -> dict[str, Any]:
     options.out.mkdir(parents=True, exist_ok=True)
     said = {name: value for name, value in dataclasses.asdict(options).items() if not isinstance(value, Path)}
     (options.out / "settings.json").write_text(json.dumps(said, indent=2, default=str) + "\n", encoding="utf-8")
-    span = {"waypoints": tokens.waypoints, "interval": tokens.interval}
 
     def log(measures: dict[str, Any]) -> None:
         with (options.out / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(measures) + "\n")
 
+    def epoch_ended(number: int, epoch: int, measures: dict[str, float]) -> None:
+        log({"round": number, "epoch": epoch, **measures})
+
     if options.data is None:
         tasks = [(route, options.seed + k) for k in range(options.seeds) for route in picks]
-        data = collect_expert(routes, tasks, lambda batch: TokenView(options.observation, batch), **span)
+        data = collect_expert(
+            routes, tasks, partial(TokenView, options.observation), waypoints=tokens.waypoints, interval=tokens.interval
+        )
         save_set(data, options.out / "data", {"name": "expert", "rides": len(tasks)})
     else:
         data = load_sets(options.data)
     shape = view_shape(data.rows)
     config = TokenPolicyConfig(options.observation, options.width, options.layers, options.heads, options.seed)
     policy = TokenPolicy(config, tokens, shape)
-    train_sft(policy, data, options.train, lambda epoch, m: log({"round": 0, "epoch": epoch, **m}))
+    train_sft(policy, data, options.train, partial(epoch_ended, 0))
     draws = np.random.default_rng(options.seed)
     for number in range(1, options.dagger + 1):
         chosen = [(int(draws.choice(picks)), int(draws.integers(2**31))) for _ in range(options.dagger_routes)]
-        visited = collect_dagger(policy, routes, chosen, **span, seed=options.seed + number)
+        visited = collect_dagger(
+            policy, routes, chosen, waypoints=tokens.waypoints, interval=tokens.interval, seed=options.seed + number
+        )
         save_set(visited, options.out / "data", {"name": f"dagger{number}", "rides": len(chosen)})
         data = join_sets([data, visited])
-        train_sft(policy, data, options.train, lambda epoch, m, n=number: log({"round": n, "epoch": epoch, **m}))
+        train_sft(policy, data, options.train, partial(epoch_ended, number))
     policy.save(options.out / "policy")
     last: dict[str, Any] = {"decisions": len(data)}
     if options.measure:

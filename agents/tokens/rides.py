@@ -59,13 +59,13 @@ def drive_rides(
         begin(b)
     while running:
         batch.tick(driver.act())
-        for b in np.flatnonzero(batch.finished):
-            if int(b) in running:
-                n = running.pop(int(b))
+        for b in np.flatnonzero(batch.finished).tolist():
+            if b in running:
+                n = running.pop(b)
                 log = batch.log[b, : int(batch.worlds["tick"][b])]
                 route_id = routes.routes[picks[n]].route.id
                 yield Ride(route_id, seed + n, log[:, [0, 1, 3]].copy(), log[:, 4].copy())
-                begin(int(b))
+                begin(b)
 
 
 def cut_trajectories(

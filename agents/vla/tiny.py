@@ -92,7 +92,7 @@ def _qwen(family: str, width: int, layers: int, tied: bool) -> tuple[Any, Any, A
         "tie_word_embeddings": tied,
     }
     text = _text(tokenizer, width, layers)
-    vision = {
+    vision: dict[str, Any] = {
         "hidden_size": width,
         "intermediate_size": 2 * width,
         "num_heads": 4,
