@@ -116,6 +116,10 @@ class Policy(ABC):
     def trainable(self) -> Iterable[torch.nn.Parameter]:
         """Parameters that training changes."""
 
+    def undecayed(self) -> list[torch.nn.Parameter]:
+        """Those of them that weight decay must leave alone."""
+        return []
+
     @contextmanager
     def reference(self) -> Iterator[None]:
         """Inside it `logp` answers for the frozen reference model."""

@@ -1,4 +1,4 @@
-"""Action tokens compared: what is lost in saying the expert's trajectories, and what it scores when driven through them.
+"""Action tokens compared: what is lost in saying the expert's trajectories, and what the expert scores through them.
 
 `python -m benchmarks.action_tokens [--routes 30]` drives the expert over routes of `minitown60` once, builds every kind
 of tokens from nine tenths of the rides, measures on the rest, and drives the smoke routes with the expert's plans said

@@ -1,8 +1,8 @@
 """Vision-language policies on tiny random checkpoints: are log-probabilities recomputed exactly, and what does it cost?
 
-`python -m benchmarks.vla` prints a row a family: differences of log-probabilities (update against sampler, batch against
-single), and medians of milliseconds for a decision of one token, of four, of eight worlds at once, and for a forward and
-backward pass over eight decisions. One thread of torch.
+`python -m benchmarks.vla` prints a row a family: differences of log-probabilities (update against sampler, batch
+against single), and medians of milliseconds for a decision of one token, of four, of eight worlds at once, and for a
+forward and backward pass over eight decisions. One thread of torch.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ def main() -> None:
         print(
             f"{family:11} {policy.size()[0] / 1e6:8.2f} {int(said.prompt_tokens.max()):7} "
             f"{np.abs(again - said.logp).max():17.1e} {np.abs(np.concatenate(alone) - said.logp).max():15.1e} "
-            f"{median_ms(lambda p=short: p.act(one)):5.0f} {median_ms(lambda p=policy: p.act(one)):5.0f} "
-            f"{median_ms(lambda p=policy: p.act(eight)):9.0f} {median_ms(learn):10.0f}",
+            f"{median_ms(lambda p=short, r=one: p.act(r)):5.0f} {median_ms(lambda p=policy, r=one: p.act(r)):5.0f} "
+            f"{median_ms(lambda p=policy, r=eight: p.act(r)):9.0f} {median_ms(learn):10.0f}",
             flush=True,
         )
 

@@ -36,7 +36,14 @@ def train_sft(
     weight = balance_weights(tokens[:, 0], settings.balance)
     policy.fit_scale(train.rows)
     parameters = [p for p in policy.trainable() if p.requires_grad]
-    optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    alone = {id(p) for p in policy.undecayed()}
+    optimiser = torch.optim.AdamW(
+        [
+            {"params": [p for p in parameters if id(p) not in alone], "weight_decay": settings.weight_decay},
+            {"params": [p for p in parameters if id(p) in alone], "weight_decay": 0.0},
+        ],
+        lr=settings.learning_rate,
+    )
     steps = settings.epochs * math.ceil(len(train) / settings.batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: cosine(step, steps, settings.warmup))
     measures: dict[str, float] = {}

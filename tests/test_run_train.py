@@ -9,11 +9,11 @@ import pytest
 
 pytest.importorskip("torch")
 
-import run_eval  # noqa: E402 - needs torch
-import run_train  # noqa: E402
-from agents.tokens.__main__ import main as tokens_main  # noqa: E402
-from agents.tokens.files import save_tokens  # noqa: E402
-from agents.tokens.grid import default_grid  # noqa: E402
+import run_eval
+import run_train
+from agents.tokens.__main__ import main as tokens_main
+from agents.tokens.files import save_tokens
+from agents.tokens.grid import default_grid
 
 
 @pytest.fixture(scope="module")

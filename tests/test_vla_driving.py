@@ -15,7 +15,7 @@ pytest.importorskip("transformers")
 torch.set_num_threads(1)
 
 from agents.registry import make_agent  # noqa: E402
-from agents.vla.checkpoint import load_parts  # noqa: E402
+from agents.vla.checkpoint import embedding_matrices, load_parts  # noqa: E402
 from agents.vla.policy import VlaConfig, VlaPolicy  # noqa: E402
 from agents.vla.tiny import make_tiny_checkpoint  # noqa: E402
 from agents.vla.view import CameraView  # noqa: E402
@@ -39,9 +39,12 @@ def test_a_tiny_model_with_a_camera_imitates_then_learns_online_and_is_an_agent(
     assert rides.rows["images"].std() > 10.0
     assert rides.rows["history"][5:, :, 0].max() <= 0.1  # where it has been lies behind
     epochs: list[float] = []
+    text = [m.detach()[: parts.action_low].clone() for m in embedding_matrices(policy.model)]
     settings = SftSettings(epochs=6, batch=16, learning_rate=1e-2, held_out=0.0)
     train_sft(policy, rides, settings, lambda epoch, measures: epochs.append(measures["train_nll"]))
     assert epochs[-1] < 0.8 * epochs[0]
+    rows = [m.detach()[: parts.action_low] for m in embedding_matrices(policy.model)]
+    assert all(torch.equal(now, before) for now, before in zip(rows, text, strict=True))
     chosen = recipe(
         "dr_grpo", 1, group_kind="decision", group_groups=2, group_size=4, group_horizon=20, group_spacing=1,
         updates=2, minibatch=8, learning_rate=1e-3, checkpoint_every=2,

@@ -211,6 +211,9 @@ class VlaPolicy(Policy):
         if self.head is not None:
             yield from self.head.parameters()
 
+    def undecayed(self) -> list[nn.Parameter]:
+        return [] if self._rows is None else self._rows.parameters()
+
     def size(self) -> tuple[int, int]:
         total = sum(p.numel() for p in self.model.parameters())
         trained = sum(p.numel() for p in self.trainable())
@@ -244,12 +247,14 @@ class VlaPolicy(Policy):
         """Trainable weights; of embedding and head only the action rows where all else is frozen."""
         whole = set() if self._rows is None else {id(p) for p in self._rows.parameters()}
         found = {
-            name: p.detach() for name, p in self.model.named_parameters() if p.requires_grad and id(p) not in whole
+            name: p.detach().clone()
+            for name, p in self.model.named_parameters()
+            if p.requires_grad and id(p) not in whole
         }
         if self._rows is not None:
             found |= {f"action_rows.{k}": rows for k, rows in enumerate(self._rows.values())}
         if self.head is not None:
-            found |= {f"head.{name}": p.detach() for name, p in self.head.named_parameters()}
+            found |= {f"head.{name}": p.detach().clone() for name, p in self.head.named_parameters()}
         return found
 
     def load_state(self, state: dict[str, Tensor]) -> None:
