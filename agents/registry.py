@@ -20,13 +20,13 @@ BUILT_IN = {
         "agents.autopilot:RouteFollower",
         "tracks the route at the speed limit, blind to everything else",
     ),
-    "constant": ("agents.simple:Constant", "one control for ever; ARG = throttle,brake,steer (default 0.5,0,0)"),
-    "random": ("agents.simple:Random", "seeded random controls"),
-    "idle": ("agents.simple:Idle", "stands still"),
     "token": ("agents.token_agent:TokenAgent", "token policy of a checkpoint; ARG = FOLDER[,temperature=T]"),
     "vla": ("agents.vla.agent:VlaAgent", "vision-language policy; ARG = FOLDER[,temperature=T]"),
     "remote": ("agents.remote:remote_agent", "an agent on a policy server; ARG = HOST:PORT[,timeout=SECONDS]"),
     "expert-tokens": ("agents.token_oracle:ExpertTokens", "the expert's plans, said in action tokens; ARG = FOLDER"),
+    "constant": ("agents.simple:Constant", "one control for ever; ARG = throttle,brake,steer (default 0.5,0,0)"),
+    "random": ("agents.simple:Random", "seeded random controls"),
+    "idle": ("agents.simple:Idle", "stands still"),
 }
 
 

@@ -1,1 +1,1 @@
-"""Training: rollouts, advantages, losses and the recipes that are made of them."""
+"""Training: PPO of stable-baselines3 on batches of route worlds. Torch is imported by the modules that use it only."""
