@@ -92,9 +92,9 @@ def drive_route(task: RouteTask, on_progress: Callable[[int, float], None]) -> R
         seed=task.seed,
         agent=task.agent,
         suite=task.suite,
+        inference=agent.inference_costs(),
         comfort=smooth.official,
         comfort_corrected=smooth.corrected,
-        inference=agent.inference_costs(),
         **batch.routes[0].result_fields(worlds.directors[0], worlds.ambient.world),
     )
     result = replace(result, timeline=witness.timeline(result.infractions, result.status))

@@ -60,7 +60,6 @@ def run(options: RunOptions, command: str, *, driver: str = DRIVER) -> int:
         missing_maps=options.missing_maps,
         pedestrians=options.pedestrians,
         parked_cars=options.parked_cars,
-        realtime=options.realtime,
     )
     folder = run_folder(options, plan)
     with Ledger(folder) as ledger:
@@ -151,7 +150,7 @@ def _drive(options: RunOptions, plan: RunPlan, ledger: Ledger, console: Console,
     logged = str((folder / METRIC_FOLDER).resolve()) if options.metric_info else ""
     recordings = "" if options.no_recordings else str((folder / RECORDINGS).resolve())
     tasks = [
-        dataclasses.replace(task, metric_info=logged, recordings=recordings)
+        dataclasses.replace(task, metric_info=logged, recordings=recordings, realtime=options.realtime)
         for task in plan.tasks
         if (task.route_id, task.repetition) not in done
     ]

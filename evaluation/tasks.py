@@ -48,9 +48,9 @@ class RouteTask:
     world: str = WORLD  # the world to drive in
     pedestrians: float = 0.0  # density of ambient pedestrians
     parked_cars: float = 0.0  # share of the parking places that are taken
-    realtime: bool = False  # decisions of a policy come into effect as late as they took to make
     metric_info: str = ""  # folder for metric_info.json files, absolute path; none are written without it
     recordings: str = ""  # folder for recordings, absolute path; none are written without it
+    realtime: bool = False  # decisions of a policy come into effect as late as they took to make
 
     @property
     def save_name(self) -> str:
@@ -100,7 +100,6 @@ def plan_run(
     missing_maps: str = "error",
     pedestrians: float = 0.0,
     parked_cars: float = 0.0,
-    realtime: bool = False,
 ) -> RunPlan:
     """Read the route file, choose its routes, find their towns and lay out the tasks; arguments as in `RunOptions`.
 
@@ -155,7 +154,6 @@ def plan_run(
             world=world,
             pedestrians=pedestrians,
             parked_cars=parked_cars,
-            realtime=realtime,
         )
         for route in driven
         for repetition in range(repetitions)
