@@ -20,11 +20,14 @@ from simulator.errors import TrainingError
 class SftOptions:
     """Imitate the expert: drive it, train a token policy on its decisions, and let it correct the policy (DAgger)."""
 
-    tokens: Annotated[Path, tyro.conf.arg(metavar="DIR")]
-    """Action tokens to say (`python -m agents.tokens build`)."""
-
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
     """Folder for the dataset, the policy and metrics.jsonl."""
+
+    tokens: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Action tokens to say (`python -m agents.tokens build`), for a new token policy."""
+
+    policy: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Go on with this policy, such as a vision-language policy (`python -m agents.vla`), in place of a new one."""
 
     routes: Annotated[str, tyro.conf.arg(metavar="FILE|NAME")] = "minitown60"
     """Route file or built-in suite to drive; routes of one town."""
@@ -43,6 +46,9 @@ class SftOptions:
 
     data: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Take the decisions of this dataset in place of driving the expert."""
+
+    side_by_side: int = 16
+    """Worlds in which the expert drives at the same time."""
 
     observation: str = "vector"
     """What the policy sees."""
@@ -87,6 +93,7 @@ def run(options: SftOptions) -> dict[str, Any]:
     from agents.token_view import TokenView, view_shape
     from agents.tokens.files import load_tokens
     from envs.vector_env import load_routes
+    from rl.grpo_command import load_policy
     from rl.held_out import drive_all, score_of
     from rl.sft import train_sft
     from rl.sft_data import collect_dagger, collect_expert, join_sets, load_sets, save_set
@@ -95,7 +102,13 @@ def run(options: SftOptions) -> dict[str, Any]:
     options.train.check()
     if (options.out / "metrics.jsonl").exists():
         raise TrainingError(f"{options.out} already holds a run; choose another folder with --out")
-    tokens = load_tokens(options.tokens)
+    if (options.tokens is None) == (options.policy is None):
+        raise TrainingError("say either --tokens, for a new token policy, or --policy")
+    policy: Any = None if options.policy is None else load_policy(options.policy)
+    tokens = policy.tokens if options.tokens is None else load_tokens(options.tokens)
+    if tokens is None:
+        raise TrainingError(f"{options.policy} does not answer in action tokens; imitation needs one that does")
+    observer = partial(TokenView, options.observation) if policy is None else policy.observer
     routes = load_routes(options.routes)
     picks = list(range(0, len(routes.routes), options.every))
     rest = [k for k in range(len(routes.routes)) if k not in set(picks)] or picks
@@ -113,14 +126,14 @@ def run(options: SftOptions) -> dict[str, Any]:
     if options.data is None:
         tasks = [(route, options.seed + k) for k in range(options.seeds) for route in picks]
         data = collect_expert(
-            routes, tasks, partial(TokenView, options.observation), waypoints=tokens.waypoints, interval=tokens.interval
+            routes, tasks, observer, waypoints=tokens.waypoints, interval=tokens.interval, width=options.side_by_side
         )
         save_set(data, options.out / "data", {"name": "expert", "rides": len(tasks)})
     else:
         data = load_sets(options.data)
-    shape = view_shape(data.rows)
-    config = TokenPolicyConfig(options.observation, options.width, options.layers, options.heads, options.seed)
-    policy = TokenPolicy(config, tokens, shape)
+    if policy is None:
+        config = TokenPolicyConfig(options.observation, options.width, options.layers, options.heads, options.seed)
+        policy = TokenPolicy(config, tokens, view_shape(data.rows))
     train_sft(policy, data, options.train, partial(epoch_ended, 0))
     draws = np.random.default_rng(options.seed)
     for number in range(1, options.dagger + 1):

@@ -15,10 +15,10 @@ pytest.importorskip("transformers")
 torch.set_num_threads(1)
 
 from agents.registry import make_agent  # noqa: E402
-from agents.vla.checkpoint import embedding_matrices, load_parts  # noqa: E402
-from agents.vla.policy import VlaConfig, VlaPolicy  # noqa: E402
-from agents.vla.tiny import make_tiny_checkpoint  # noqa: E402
-from agents.vla.view import CameraView  # noqa: E402
+from agents.tokens.files import save_tokens  # noqa: E402
+from agents.vla.__main__ import main as vla_main  # noqa: E402
+from agents.vla.checkpoint import embedding_matrices  # noqa: E402
+from agents.vla.policy import VlaPolicy  # noqa: E402
 from envs.vector_env import load_routes  # noqa: E402
 from envs.world import EpisodeStart, WorldBatch  # noqa: E402
 from rl.grpo import GrpoTrainer  # noqa: E402
@@ -31,9 +31,11 @@ from rl.sft_settings import SftSettings  # noqa: E402
 @pytest.mark.slow
 def test_a_tiny_model_with_a_camera_imitates_then_learns_online_and_is_an_agent(tmp_path: Path):
     routes = load_routes("smoke")
-    camera = CameraView(width=64, height=64)
-    parts = load_parts(str(make_tiny_checkpoint("smolvlm", tmp_path / "base", width=32)))
-    policy = VlaPolicy(parts, VlaConfig(cameras=(camera,), lora_rank=4), small_codebook(1))
+    save_tokens(small_codebook(1), tmp_path / "tokens")
+    made = ["--base", "tiny:smolvlm", "--tokens", str(tmp_path / "tokens"), "--out", str(tmp_path / "new")]
+    assert vla_main([*made, "--lora-rank", "4", "--width", "64", "--height", "64", "--dtype", "float32"]) == 0
+    policy = VlaPolicy.load(tmp_path / "new")
+    parts = policy.parts
     rides = collect_expert(routes, [(0, 0)], policy.observer, waypoints=5, interval=0.1, every=10)
     assert rides.rows["images"].shape[1:] == (1, 64, 64, 3)
     assert rides.rows["images"].std() > 10.0

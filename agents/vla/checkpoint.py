@@ -6,8 +6,6 @@ processor is composed of tokenizer and PIL image processor, so torchvision is no
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,7 +138,6 @@ class ActionRows:
     def __init__(self, parts: VlaParts) -> None:
         self._low, self._high = parts.action_low, parts.action_high
         self._matrices = embedding_matrices(parts.model)
-        self._start = self.values()
         for matrix in self._matrices:
             matrix.requires_grad_(True)
             matrix.register_hook(self._mask)
@@ -162,16 +159,6 @@ class ActionRows:
         with torch.no_grad():
             for matrix, rows in zip(self._matrices, values, strict=True):
                 matrix[self._low : self._high] = rows.to(matrix)
-
-    @contextmanager
-    def as_at_the_start(self) -> Iterator[None]:
-        """Inside it the rows are those of the beginning."""
-        now = self.values()
-        self.put(self._start)
-        try:
-            yield
-        finally:
-            self.put(now)
 
     def _mask(self, gradient: torch.Tensor) -> torch.Tensor:
         masked = torch.zeros_like(gradient)

@@ -116,7 +116,7 @@ class VlaPolicy(Policy):
         length = tokens.length if tokens is not None and config.answer == "tokens" else config.max_text
         self._answer_length = length
         self.sample_size = 0 if self.head else length + (config.max_think if config.think else 0)
-        self._reference: list[Tensor] | None = None
+        self._reference: dict[str, Tensor] | None = None
 
     @property
     def model(self) -> Any:
@@ -223,25 +223,16 @@ class VlaPolicy(Policy):
 
     @contextmanager
     def reference(self) -> Iterator[None]:
-        """LoRA: the adapters switched off and the action rows as they began; otherwise a frozen copy of the weights."""
-        if self.config.lora_rank:
-            with self._lora.disable_adapter():
-                if self._rows is None:
-                    yield
-                else:
-                    with self._rows.as_at_the_start():
-                        yield
-            return
-        weights = list(self.trainable())
+        """The trained weights as they were when this was first asked for; with LoRA adapters and action rows alone."""
         if self._reference is None:
-            self._reference = [p.detach().clone() for p in weights]
-        now = [p.detach().clone() for p in weights]
-        _write(weights, self._reference)
+            self._reference = self.state()
+        now = self.state()
+        self.load_state(self._reference)
         try:
             yield
         finally:
-            self._reference = [p.detach().clone() for p in weights]
-            _write(weights, now)
+            self._reference = self.state()
+            self.load_state(now)
 
     def state(self) -> dict[str, Tensor]:
         """Trainable weights; of embedding and head only the action rows where all else is frozen."""
@@ -280,7 +271,8 @@ class VlaPolicy(Policy):
         if self.tokens is not None:
             save_tokens(self.tokens, folder / TOKENS)
         if self.config.lora_rank:
-            about["base"] = str(self.model.config._name_or_path)
+            base = str(self.model.config._name_or_path)
+            about["base"] = str(Path(base).resolve()) if Path(base).exists() else base
             save_file({name: value.clone().contiguous() for name, value in self.state().items()}, folder / ADAPTER)
         else:
             save_parts(self.parts, folder / MODEL)
@@ -324,7 +316,6 @@ class VlaPolicy(Policy):
             r=self.config.lora_rank, lora_alpha=self.config.lora_alpha, lora_dropout=0.0, target_modules=targets
         )
         inject_adapter_in_model(settings, self.model)
-        self._lora = _Adapters(self.model)
         if self.config.answer == "tokens":
             self._rows = ActionRows(self.parts)
 
@@ -476,25 +467,6 @@ class VlaPolicy(Policy):
         )
 
 
-class _Adapters:
-    """Switches the adapters of a model off and on."""
-
-    def __init__(self, model: Any) -> None:
-        from peft.tuners.tuners_utils import BaseTunerLayer
-
-        self._layers = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
-
-    @contextmanager
-    def disable_adapter(self) -> Iterator[None]:
-        for layer in self._layers:
-            layer.enable_adapters(False)
-        try:
-            yield
-        finally:
-            for layer in self._layers:
-                layer.enable_adapters(True)
-
-
 def _vision_parameters(model: Any) -> set[str]:
     """Names of the parameters of the vision tower, its connector aside."""
     return {
@@ -514,9 +486,3 @@ def _language_linears(model: Any) -> list[str]:
         and "lm_head" not in name
         and "vision" not in name
     ]
-
-
-def _write(parameters: list[nn.Parameter], values: list[Tensor]) -> None:
-    with torch.no_grad():
-        for parameter, value in zip(parameters, values, strict=True):
-            parameter.copy_(value)
