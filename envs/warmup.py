@@ -1,7 +1,9 @@
-"""Compile every kernel into the disk cache, once a version: `python -m envs.warmup`.
+"""Compile every kernel of a drive into the disk cache, once a version: `python -m envs.warmup`.
 
 Without it the first route pays for compiling, and several workers that start together all pay, side by side. With two
 cores the work is shared by two processes, cut so that they have little to compile in common.
+
+Most drives need no pictures. `python -m envs.warmup sensors` compiles what cameras, LiDAR and radar need.
 """
 
 from __future__ import annotations
@@ -105,7 +107,30 @@ def compile_traffic() -> None:
             traceback.print_exc()
 
 
+def compile_sensors() -> None:
+    """What draws and measures: cameras by day and in a rainy night, both LiDARs, radar."""
+    from envs.world import EpisodeStart
+    from simulator.sensors import SensorRig, parse_sensors
+    from simulator.sensors.scene_weather import Field
+
+    batch = _worlds()
+    batch.reset(0, EpisodeStart(route=0, seed=0))
+    kinds = [f"camera.{kind}" for kind in ("rgb", "depth", "semantic_segmentation", "instance_segmentation")]
+    kinds += ["lidar.ray_cast", "lidar.ray_cast_semantic", "other.radar"]
+    sensors = [{"type": f"sensor.{kind}", "id": kind, "z": 2.0, "width": 64, "height": 36} for kind in kinds]
+    for sensor in sensors[4:]:
+        del sensor["width"], sensor["height"]
+    specs = parse_sensors(sensors, leaderboard=False)
+    rig = SensorRig(specs, batch.routes.network, batch.worlds, net=batch.routes.net)
+    for sun_altitude, precipitation in ((60.0, 0.0), (-20.0, 60.0)):
+        batch.worlds["weather"][0, Field.SUN_ALTITUDE] = sun_altitude
+        batch.worlds["weather"][0, Field.PRECIPITATION] = precipitation
+        rig.measure()
+
+
 PARTS: Mapping[str, Callable[[], None]] = {"rules": compile_rules, "traffic": compile_traffic}
+#: Compiled by name only
+EXTRA: Mapping[str, Callable[[], None]] = {"sensors": compile_sensors}
 
 
 def _worlds() -> WorldBatch:
@@ -117,6 +142,6 @@ def _worlds() -> WorldBatch:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        PARTS[sys.argv[1]]()
+        {**PARTS, **EXTRA}[sys.argv[1]]()
     elif not is_warm():
         warm_up()

@@ -72,11 +72,24 @@ def compiled_folder(floors: int = len(_FLOORS)) -> str:
 
 def kernel(function: F) -> F:
     """Compile a scalar function over arrays: cached on disk, without the GIL, same bits on every run (no fast-math)."""
+    return _compiled(function)
+
+
+def kernel_on_loan(function: F) -> F:
+    """A `kernel` that makes no arrays and counts no references to those that it is lent.
+
+    Numba counts, with a locked instruction for every array, where a kernel calls another or takes in an `inlined` one:
+    in the inner loops of pictures that costs more than the work itself.
+    """
+    return _compiled(function, _nrt=False)
+
+
+def _compiled(function: F, **options: Any) -> F:
     if "NUMBA_CACHE_DIR" not in os.environ:
         package = function.__module__.partition(".")[0]
         floors = _FLOORS.index(package) + 1 if package in _FLOORS else len(_FLOORS)
         numba.config.CACHE_DIR = compiled_folder(floors)  # type: ignore[attr-defined]
-    dispatcher = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    dispatcher = numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
     resolve = dispatcher.get_call_template
 
     def resolve_by_type(args: Any, kws: Any) -> Any:

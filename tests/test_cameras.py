@@ -20,6 +20,7 @@ from simulator.scenery.tags import Tag
 from simulator.sensors.camera import OUTPUTS, Camera
 from simulator.sensors.camera_encode import decode_depth
 from simulator.sensors.camera_geometry import Pose, focal_length, mounted, pose_matrix, project, rotation
+from simulator.sensors.raster import WORK
 from simulator.sensors.scene import Scene, View
 from simulator.sensors.scene_weather import Field, is_dark
 from simulator.state import MAX_ACTORS
@@ -247,6 +248,49 @@ def test_the_ray_to_a_seen_triangle_has_the_range_of_its_depth() -> None:
     seen = (view.triangle >= 0) & (view.depth() < 200.0)
     np.testing.assert_allclose(ranges[seen], (view.depth() * length)[seen], rtol=2e-3, atol=0.01)
     assert np.isnan(ranges[view.triangle < 0]).all()
+
+
+# ---- what is left out -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_skipped_as_hidden_changes_no_bit(seed: int) -> None:
+    where, draws = scene(), np.random.default_rng(seed)
+    where.place(busy_world(town(), seed))
+    for _ in range(5):
+        x, y, z, _ = lane_place(town(), draws)
+        height, roll, pitch, yaw = draws.uniform((0.5, -9.0, -30.0, 0.0), (20.0, 9.0, 10.0, 360.0))
+        pose = Pose(x, y, z + height, roll, pitch, yaw)
+        axes, position = pose_matrix(pose)
+        size = (320, 180) if seed % 2 else (97, 61)
+        quick = [np.copy(a) for a in where.look(axes, position, *size, 90.0)[:2]]
+        boxes_drawn = where.work[0, 1]
+        thorough = where.look(axes, position, *size, 90.0, hide=False)
+        np.testing.assert_array_equal(quick[0], thorough.triangle)
+        np.testing.assert_array_equal(quick[1], thorough.inverse_depth)
+        assert boxes_drawn < where.work[0, 1]
+
+
+def test_actors_that_a_camera_does_not_see_are_not_built_and_still_cast_shadows() -> None:
+    where, world = scene(), busy_world(town(), 6)
+    camera = Camera(where, 200, 120, 90.0, Pose(x=-5.0, z=3.0))
+    seen = camera.render(world, OUTPUTS)
+    built = where.num_triangles
+    axes, position = mounted(world, 0, camera.mount)
+    where.place(world, viewer=position, focal=camera.focal)  # all of them
+    assert built < where.num_triangles
+    everything = camera.render(world, OUTPUTS, place=False)
+    for name in OUTPUTS:
+        np.testing.assert_array_equal(seen[name], everything[name])
+
+
+def test_a_street_costs_a_small_part_of_the_town() -> None:
+    where, world = scene(), busy_world(town(), 2)
+    where.place(world)
+    where.look_from_actor(world, 0, Pose(x=0.8, z=1.6), 160, 90, 90.0)
+    work = dict(zip(WORK, where.work[0]))
+    assert work["boxes drawn"] < 0.25 * work["boxes in view"]
+    assert work["triangles"] < 0.06 * where.num_triangles
 
 
 # ---- determinism -----------------------------------------------------------------------------------------------------

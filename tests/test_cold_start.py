@@ -59,3 +59,16 @@ def test_after_warming_up_a_drive_compiles_nothing(tmp_path: Path) -> None:
         assert process.returncode == 0, errors
         assert "compiling" not in errors
     assert sorted(cache.rglob("*.nbc")) == compiled
+
+
+@pytest.mark.slow
+def test_sensors_are_compiled_by_name_and_then_compile_nothing(tmp_path: Path) -> None:
+    compiled = []
+    for _ in range(2):
+        with start(tmp_path, "-m", "envs.warmup", "sensors") as process:
+            _, errors = process.communicate()
+        assert process.returncode == 0, errors
+        compiled.append(sorted(path.name for path in tmp_path.rglob("*.nbc")))
+    assert any(name.startswith("raster.draw_view") for name in compiled[0])
+    assert compiled[0] == compiled[1]
+    assert not list(tmp_path.rglob("warm-*"))  # a drive needs other kernels

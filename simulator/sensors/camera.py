@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from simulator.errors import SensorError
-from simulator.sensors.camera_encode import encode_depth, encode_instances, encode_tags
+from simulator.sensors.camera_encode import encode
 from simulator.sensors.camera_geometry import Pose, check_camera, check_world, focal_length, mounted, pose_matrix
 from simulator.sensors.scene import Scene, View
 from simulator.sensors.shade import Shader
@@ -84,7 +84,8 @@ class Camera:
         check_world(world)
         axes, position = pose_matrix(self.mount) if self.slot < 0 else mounted(world, self.slot, self.mount)
         if place:
-            self.scene.place(world, viewer=position, focal=self.focal)
+            size = self.antialias * self.width, self.antialias * self.height
+            self.scene.place(world, viewer=position, focal=self.focal, axes=axes, size=size)
         images: dict[str, np.ndarray] = {}
         if "rgb" in outputs and self.antialias == 2:
             view = self.scene.look(axes, position, 2 * self.width, 2 * self.height, self.fov)
@@ -93,17 +94,24 @@ class Camera:
             if len(outputs) == 1:
                 return images
         view = self.scene.look(axes, position, self.width, self.height, self.fov)
-        for name in outputs:
-            if name not in images:
-                images[name] = self._shader.paint(world, view).copy() if name == "rgb" else self._encode(name, view)
-        return images
+        if "rgb" in outputs and "rgb" not in images:
+            images["rgb"] = self._shader.paint(world, view)
+        return images | self._encode(outputs, view)
 
-    def _encode(self, name: str, view: View) -> np.ndarray:
-        out = np.empty(view.triangle.shape, np.uint32)
-        if name == "depth":
-            encode_depth(view.inverse_depth, out)
-        elif name == "semantic_segmentation":
-            encode_tags(view.triangle, self.scene.tag, out)
-        else:
-            encode_instances(view.triangle, self.scene.tag, self.scene.thing, out)
-        return out.view(np.uint8).reshape(*view.triangle.shape, 4)
+    def _encode(self, outputs: Sequence[str], view: View) -> dict[str, np.ndarray]:
+        """All outputs but colour, in one pass."""
+        scene, (height, width) = self.scene, view.triangle.shape
+        codes = [np.empty((height if name in outputs else 0, width), np.uint32) for name in OUTPUTS[1:]]
+        depth, classes, instances = codes
+
+        def band(number: int) -> None:
+            low, high = height * number // scene.threads, height * (number + 1) // scene.threads
+            encode(view.inverse_depth, view.triangle, scene.tag, scene.thing, depth, classes, instances, low, high)
+
+        if any(len(code) for code in codes):
+            scene.in_bands(band)
+        return {
+            name: code.view(np.uint8).reshape(height, width, 4)
+            for name, code in zip(OUTPUTS[1:], codes)
+            if name in outputs
+        }

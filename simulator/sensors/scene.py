@@ -27,13 +27,14 @@ from simulator.scenery.model import load_models
 from simulator.scenery.surfaces import KERB_HEIGHT
 from simulator.scenery.town import TownScenery, load_scenery
 from simulator.sensors.camera_geometry import Pose, check_camera, check_world, focal_length, mounted, pose_matrix
-from simulator.sensors.raster import DETAIL_PIXELS, draw_view
-from simulator.sensors.scene_actors import BODY_COLOURS, light_signals, place_actors
+from simulator.sensors.raster import BUCKETS, DETAIL_PIXELS, TILE, WORK, draw_view
+from simulator.sensors.scene_actors import BODY_COLOURS, PARTS, light_signals, place_actors
 from simulator.sensors.scene_weather import is_dark
 from simulator.state import MAX_ACTORS
 
 FAR = 1000.0  # metres: the depth camera's range, and how far one sees
 
+_ORIGIN, _AXES = np.zeros(3), np.eye(3)  # where nobody looks
 _DETAIL_METRES, _DETAIL_FOCAL = 36.0, 0.11  # metres, and metres per pixel of focal length, of full detail
 
 
@@ -106,11 +107,23 @@ class Scene:
         self.actor_slot = np.zeros(MAX_ACTORS, np.int64)
         self.num_actors = 0
         self.shader: Any = None  # what paints its views, made by the first camera and shared by all (`shade.Shader`)
-        self._scratch = [np.zeros((v, 3)) for _ in range(self.threads)]
-        self._views: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
+        self.work = np.zeros((self.threads, len(WORK)), np.int64)  # of the last `look`, by row band (`raster.WORK`)
+        most = max(int(np.diff(mesh.chunk_vertex).max(initial=1)), int(np.diff(models.first_vertex).max()))
+        self._screen = np.zeros((self.threads, 3, most))
+        self._order = np.zeros((self.threads, 3, len(mesh.chunk_low) + MAX_ACTORS), np.int32)
+        self._filled = np.zeros((self.threads, BUCKETS + 1), np.int64)
+        self._turns = np.zeros((PARTS, 2))
+        self._views: dict[tuple[int, int], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
     def place(
-        self, world: np.ndarray, *, skip_slot: int = -1, viewer: np.ndarray | None = None, focal: float = 0.0
+        self,
+        world: np.ndarray,
+        *,
+        skip_slot: int = -1,
+        viewer: np.ndarray | None = None,
+        focal: float = 0.0,
+        axes: np.ndarray | None = None,
+        size: tuple[int, int] = (0, 0),
     ) -> None:
         """Put the actors of a world record, and the state of its traffic lights, into the scene.
 
@@ -119,19 +132,23 @@ class Scene:
             skip_slot: an actor to leave out, such as the one that carries a LiDAR.
             viewer: position of the only camera that will look, and its focal length in pixels: actors that it sees
                 small are placed without their details, which it would not draw.
+            axes: and its axes, and the size of its picture in pixels: actors that it does not see are placed without
+                triangles.
 
         Raises:
             SensorError: `world` is not one WORLD record.
         """
         check_world(world)
         town = self.town
-        x, y, reach = (0.0, 0.0, math.inf) if viewer is None else (viewer[0], viewer[1], focal / DETAIL_PIXELS)
+        reach = math.inf if viewer is None else focal / DETAIL_PIXELS
+        half_width, half_height = (0.0, 0.0) if axes is None else (0.5 * size[0] / focal, 0.5 * size[1] / focal)
         self.num_actors, _, self.num_triangles = place_actors(
             world, self._models, BODY_COLOURS, town.raised, town.raised_origin, town.raised_cell, KERB_HEIGHT,
-            is_dark(world["weather"]), skip_slot, float(x), float(y), reach, self.vertex,
-            self.triangle, self.normal, self.paint, self.glow,
-            self.tag, self.material, self.thing, self._static_vertices, self.num_static, self.actor_triangle,
-            self.actor_vertex, self.actor_sphere, self.actor_slot,
+            is_dark(world["weather"]), skip_slot, _ORIGIN if viewer is None else viewer,
+            _AXES if axes is None else axes, reach, half_width, half_height, self.vertex, self.triangle, self.normal,
+            self.paint, self.glow, self.tag, self.material, self.thing, self._static_vertices, self.num_static,
+            self.actor_triangle, self.actor_vertex,
+            self.actor_sphere, self.actor_slot, self._turns,
         )  # fmt: skip
         light_signals(world, town.lamp_light, town.lamp_kind, town.lamp_triangle, self.paint, self.glow)
 
@@ -145,6 +162,7 @@ class Scene:
         *,
         far: float = FAR,
         detail: float | None = None,
+        hide: bool = True,
     ) -> View:
         """Visibility buffer of a pinhole camera (`camera_geometry` states the conventions).
 
@@ -153,14 +171,19 @@ class Scene:
             fov: horizontal, degrees.
             far: metres along the view axis beyond which whole chunks are left out.
             detail: metres within which trees and the like are drawn in full; by default it depends on the focal length.
+            hide: skip what boxes show to be hidden; without, the same picture takes longer.
 
         Raises:
             SensorError: impossible resolution or field of view.
         """
         check_camera(width, height, fov)
         if (height, width) not in self._views:
-            self._views[height, width] = (np.zeros((height, width), np.int32), np.zeros((height, width), np.float32))
-        ids, inverse = self._views[height, width]
+            self._views[height, width] = (
+                np.zeros((height, width), np.int32),
+                np.zeros((height, width), np.float32),
+                np.zeros((self.threads, height // TILE + 2, width // TILE + 1), np.float32),
+            )
+        ids, inverse, tiles = self._views[height, width]
         f = focal_length(width, fov)
         near = detail if detail is not None else _DETAIL_METRES + _DETAIL_FOCAL * f
         mesh = self.town.mesh
@@ -170,7 +193,8 @@ class Scene:
             draw_view(
                 self.vertex, self.triangle, mesh.chunk_triangle, mesh.chunk_vertex, mesh.chunk_low, mesh.chunk_high,
                 self.actor_triangle, self.actor_vertex, self.actor_sphere, self.num_actors, axes, position, f,
-                width / 2, height / 2, far, near, self._scratch[number], inverse, ids, low, high,
+                width / 2, height / 2, far, near, hide, self._screen[number], self._order[number],
+                self._filled[number], tiles[number], self.work[number], inverse, ids, low, high,
             )  # fmt: skip
 
         self.in_bands(band)

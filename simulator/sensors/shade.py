@@ -9,7 +9,7 @@ from simulator.sensors.scene_weather import Field
 from simulator.sensors.shade_effects import add_halos, add_rain
 from simulator.sensors.shade_light import Light, light_of
 from simulator.sensors.shade_masks import MASK_CELL, lamp_mask, sun_mask
-from simulator.sensors.shade_pixels import grain_levels, light_faces, noise_tables, shade
+from simulator.sensors.shade_pixels import depth_table, light_faces, noise_tables, shade
 from simulator.sensors.shade_shadows import cast_beams, cast_shadows
 from simulator.state import Role
 
@@ -27,19 +27,22 @@ class Shader:
         self._sun: tuple[float, ...] = ()
         self._parameters = np.zeros(32, np.float32)
         self._buffers: dict[tuple[int, ...], tuple[np.ndarray, ...]] = {}
+        self._by_depth: dict[float, np.ndarray] = {}  # of this weather, by focal length
         self._eye = np.zeros(16, np.float32)
         self._bounds = np.zeros(4, np.int64)
 
     def paint(self, world: np.ndarray, view: View) -> np.ndarray:
-        """uint8[H, W, 4] B, G, R, A of a view of the world that the scene holds; the next call writes into it."""
+        """uint8[H, W, 4] B, G, R, A of a view of the world that the scene holds."""
         scene = self.scene
         light = self._lighten(world["weather"])
         light_faces(scene.normal, scene.material, scene.num_static, scene.num_triangles, light.sun, self._lit)
-        out, occlusion, sun_block, beams, block, block_id = self._pictures(view.triangle.shape)
+        rows, columns = view.triangle.shape
+        out = np.empty((rows, columns, 4), np.uint8)
+        occlusion, sun_block, shadowed, beams, block, block_id, line = self._scratch(rows, columns)
         cast_shadows(
             world, scene.actor_slot, scene.num_actors, scene.actor_sphere, scene.num_static, scene.normal,
             view.triangle, view.inverse_depth, view.axes, view.position, view.focal, light.sun, occlusion, sun_block,
-            self._bounds,
+            shadowed, self._bounds,
         )  # fmt: skip
         if light.dark:
             cast_beams(
@@ -51,11 +54,12 @@ class Shader:
         eye[0:3], eye[3:6], eye[6:9] = view.axes[:, 0], view.axes[:, 1], -view.axes[:, 2]
         eye[9:12], eye[12], eye[13:15] = view.position, view.focal, view.centre
         noise = noise_tables()
-        cells, strength = grain_levels(view.focal)
+        if view.focal not in self._by_depth:
+            self._by_depth[view.focal] = depth_table(view.focal, light.fog)
+        by_depth = self._by_depth[view.focal]
         town = scene.town
         sunlight, lamplight = sun_mask(town, light), lamp_mask(town)
-        rows = view.triangle.shape[0]
-        shift = 2 if view.triangle.shape[1] > _FINE_WIDTH else 1
+        shift = 2 if columns > _FINE_WIDTH else 1
 
         def band(number: int) -> None:
             low, high = (
@@ -63,9 +67,10 @@ class Shader:
             )
             shade(
                 view.triangle, view.inverse_depth, eye, scene.paint, scene.glow, self._lit, scene.normal,
-                scene.material, scene.aux, town.mesh.pattern, town.pictures, light.sky, light.fog, self._parameters,
-                noise.grain, noise.cloud, cells, strength, sunlight, lamplight, town.ground_origin, occlusion,
-                sun_block, beams, light.dark, shift, block[number], block_id[number],
+                scene.material, scene.aux, town.mesh.pattern, town.pictures, light.sky, self._parameters,
+                noise.grain, noise.cloud, by_depth, sunlight, lamplight, town.ground_origin, occlusion, sun_block,
+                shadowed, beams, light.dark, shift, block[number], block_id[number],
+                line[number],
                 out.view(np.uint32)[:, :, 0], low, high,
             )  # fmt: skip
 
@@ -93,7 +98,7 @@ class Shader:
         if self._light is not None and key == self._weather:
             return self._light
         light = light_of(weather)
-        self._weather, self._light = key, light
+        self._weather, self._light, self._by_depth = key, light, {}
         sun = tuple(light.sun)
         scene = self.scene
         if sun != self._sun:
@@ -109,15 +114,15 @@ class Shader:
         scene.light_street(light.dark)
         return light
 
-    def _pictures(self, shape: tuple[int, ...]) -> tuple[np.ndarray, ...]:
-        if shape not in self._buffers:
-            height, width = shape
-            self._buffers[shape] = (
-                np.zeros((height, width, 4), np.uint8),
-                np.zeros((height, width), np.uint8),
-                np.zeros((height, width), np.uint8),
+    def _scratch(self, height: int, width: int) -> tuple[np.ndarray, ...]:
+        if (height, width) not in self._buffers:
+            self._buffers[height, width] = (
+                np.full((height, width), 255, np.uint8),
+                np.full((height, width), 255, np.uint8),
+                np.zeros((height, 2), np.int32),
                 np.zeros(((height + 1) // 2, (width + 1) // 2), np.uint8),
                 np.zeros((self.scene.threads, (width + 1) // 2, 8), np.float32),
                 np.zeros((self.scene.threads, (width + 1) // 2), np.int32),
+                np.zeros((self.scene.threads, 9, width), np.float32),
             )
-        return self._buffers[shape]
+        return self._buffers[height, width]

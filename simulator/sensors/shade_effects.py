@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 
-from simulator.kernel import kernel
+from simulator.kernel import kernel_on_loan
 from simulator.sensors.raster import NEAR
 
 _f4 = np.float32
 
 
-@kernel
+@kernel_on_loan
 def add_halos(out, ids, triangle, vertex, paint, glow, normal, chosen, axes, position, focal, strength):  # type: ignore[no-untyped-def]
     """Add a soft glow around every lamp among the triangles int[n] `chosen` that is seen. `out`: uint8[H, W, 4]."""
     height, width = ids.shape
@@ -50,7 +50,7 @@ def add_halos(out, ids, triangle, vertex, paint, glow, normal, chosen, axes, pos
                     out[j, i, 0] = np.uint8(min(255.0, out[j, i, 0] + b_ * fall))
 
 
-@kernel
+@kernel_on_loan
 def _hash01(a, b):  # type: ignore[no-untyped-def]
     h = np.uint64(a) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(b) * np.uint64(0xC2B2AE3D27D4EB4F)
     h = (h ^ (h >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -58,7 +58,7 @@ def _hash01(a, b):  # type: ignore[no-untyped-def]
     return np.float64(h >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
-@kernel
+@kernel_on_loan
 def add_rain(out, tick, amount, brightness, slant):  # type: ignore[no-untyped-def]
     """Streaks of rain, drawn anew each tick from a hash of it. `out`: uint8[H, W, 4]."""
     height, width = out.shape[0], out.shape[1]

@@ -12,8 +12,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from simulator.kernel import inlined, kernel
-from simulator.scenery.tags import FIRST_PLAIN, Material
+from simulator.kernel import inlined, kernel_on_loan
+from simulator.scenery.tags import Material
+from simulator.sensors.shade_facade import FIRST_STOREY, light_line, light_window, paint_facade
 from simulator.sensors.shade_light import FOG_STEP, FOG_STEPS, SKY_STEPS
 
 _f4 = np.float32
@@ -57,16 +58,16 @@ def noise_tables() -> Noise:
     return Noise(white.astype(np.float32), soft.astype(np.float32))
 
 
-@cache
-def grain_levels(focal: float) -> tuple[np.ndarray, np.ndarray]:
-    """float32[FOG_STEPS] cells per metre of the grain by depth, never finer than pixels, and its strength."""
+def depth_table(focal: float, fog: np.ndarray) -> np.ndarray:
+    """float32[FOG_STEPS, 4] by depth: share of fog, cells per metre of the grain, never finer than pixels, its strength
+    and that of joints between slabs."""
     depth = np.maximum(np.arange(FOG_STEPS) * FOG_STEP, 0.25)
     cells = np.clip(2.0 ** np.floor(np.log2(0.8 * focal / depth)), 1.0, 64.0)
     strength = np.clip(1.15 - 0.35 * np.log2(64.0 / cells) / 2.0, 0.12, 1.0) / (1.0 + depth * 0.03)
-    return cells.astype(np.float32), strength.astype(np.float32)
+    return np.stack([fog, cells, strength, np.minimum(1.0, 1.6 * strength)], axis=1).astype(np.float32)
 
 
-@kernel
+@kernel_on_loan
 def light_faces(normal, material, first, end, sun, lit):  # type: ignore[no-untyped-def]
     """float32[T, 2] share of sky light (1 up, 0 down) and of sun light of triangles first..end."""
     sx, sy, sz = _f4(sun[0]), _f4(sun[1]), _f4(sun[2])
@@ -119,161 +120,284 @@ def _sky(rx, ry, rz, sky, cloud, p, block, h, at):  # type: ignore[no-untyped-de
     block[h, at], block[h, at + 1], block[h, at + 2] = r, g, b
 
 
-@kernel
+@kernel_on_loan
 def shade(
     ids, inverse_depth, eye, paint, glow, lit, normal, material, aux, pattern, pictures,
-    sky, fog, p, grain, cloud, cells, strength, sun_mask, lamp_mask, mask_origin, occlusion, sun_block, beams,
-    use_beams, shift, block, block_id, out, row_low, row_high,
+    sky, p, grain, cloud, by_depth, sun_mask, lamp_mask, mask_origin, occlusion, sun_block, shadowed, beams,
+    use_beams, shift, block, block_id, line, out, row_low, row_high,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """Write uint32[H, W] `out`, bytes B, G, R, 255, for rows row_low..row_high; row_low is a
     multiple of 4.
 
-    What changes slowly over the picture (sky, stains, shade of houses, reflections) is worked out once for each square
-    of 2^shift pixels (shift 1 or 2) and triangle; colours, edges, grain and windows for every pixel.
+    A row is worked on in runs of pixels that show the same triangle: what depends on the triangle alone is read once a
+    run. What changes slowly over the picture (sky, stains, shade of houses, reflections) is worked out once for each
+    square of 2^shift pixels (shift 1 or 2) and triangle; grain, edges, windows, shadows of actors and fog for every
+    pixel. What the same few operations give for every pixel is left to loops over the row that the compiler turns into
+    vector instructions.
 
     Args:
         eye: float32[16]: 0-2 forward, 3-5 right, 6-8 down, 9-11 position, 12 focal length, 13-14 centre.
         p: float32[32]: 0-2 sun, 3-5 its colour, 6-8 ambient, 9-11 from below, 12-14 fog colour, 15-17 cloud colour,
             18 clouds, 19 wet, 20 sun's strength, 21 puddles, 22 lamps' strength, 23 dark, 24 mask's cells per metre.
+        by_depth: float32[FOG_STEPS, 4] by depth in steps of FOG_STEP: share of fog, cells of grain per metre, strength
+            of grain, and of joints.
         sun_mask, lamp_mask: uint8[rows, columns] light on the ground, 255 all.
-        occlusion, sun_block: uint8[H, W] 255 none; beams: uint8[(H+1)/2, (W+1)/2] light of vehicles, read if use_beams.
+        occlusion, sun_block: uint8[H, W] 255 none; shadowed: int32[H, 2] columns of a row that may hold anything else.
+        beams: uint8[(H+1)/2, (W+1)/2] light of vehicles, read if use_beams.
         block: float32[(W+1)/2, 8], block_id: int32[(W+1)/2] scratch of one square each.
+        line: float32[9, W] scratch of a row: depth, x, y, red, green, blue, share of fog, two more.
     """
     width = ids.shape[1]
     inv_f, cx, cy = _f4(1.0) / eye[12], eye[13], eye[14]
     px, py, pz = eye[9], eye[10], eye[11]
-    fx, fy, fz = eye[0], eye[1], eye[2]
     rx, ry, rz = eye[3], eye[4], eye[5]
-    dx, dy, dz = eye[6], eye[7], eye[8]
     sun_r, sun_g, sun_b = p[3], p[4], p[5]
     up_r, up_g, up_b = p[6], p[7], p[8]
-    down_r, down_g, down_b = p[9], p[10], p[11]
-    fog_r, fog_g, fog_b = p[12], p[13], p[14]
     dim = p[22]
     dark = p[23] > _f4(0.5)
-    byte = _f4(1.0 / 255.0)
-    corner = (1 << shift) - 1
     last = _i4(FOG_STEPS - 1)
-    for y in range(row_low, row_high):
-        vy = (_f4(y) + _f4(0.5) - cy) * inv_f
-        bx, by, bz = fx + vy * dx, fy + vy * dy, fz + vy * dz
-        if (y & corner) == 0:
+    for row in range(row_low, row_high):
+        y = _u8(row)
+        vy = (_f4(row) + _f4(0.5) - cy) * inv_f
+        bx, by, bz = eye[0] + vy * eye[6], eye[1] + vy * eye[7], eye[2] + vy * eye[8]
+        _reach_out(row, inverse_depth, inv_f, cx, px, py, bx, by, rx, ry, line)
+        if row & ((1 << shift) - 1) == 0:
             for i in range(block_id.shape[0]):
                 block_id[i] = _i4(-2)
-        for x in range(width):
-            t = ids[y, x]
-            vx = (_f4(x) + _f4(0.5) - cx) * inv_f
-            ax, ay, az = bx + vx * rx, by + vx * ry, bz + vx * rz
-            h = x >> shift
-            fresh = block_id[h] != t
+        shadow_low, shadow_high = np.int64(shadowed[y, 0]), np.int64(shadowed[y, 1])
+        begin = 0
+        while begin < width:
+            t = ids[y, _u8(begin)]
+            end = begin + 1
+            while end < width and ids[y, _u8(end)] == t:
+                end += 1
             if t < 0:
-                if fresh:
-                    block_id[h] = t
-                    _sky(ax, ay, az, sky, cloud, p, block, h, 0)
-                out[y, x] = _pack(block[h, 0], block[h, 1], block[h, 2])
+                while begin < end:
+                    h = _u8(begin >> shift)
+                    stop = min(end, ((begin >> shift) + 1) << shift)
+                    if block_id[h] != t:
+                        block_id[h] = t
+                        vx = (_f4(begin) + _f4(0.5) - cx) * inv_f
+                        _sky(bx + vx * rx, by + vx * ry, bz + vx * rz, sky, cloud, p, block, h, 0)
+                    for column in range(begin, stop):
+                        x = _u8(column)
+                        line[3, x], line[4, x], line[5, x] = block[h, 0], block[h, 1], block[h, 2]
+                        line[6, x] = _f4(0.0)
+                    begin = stop
                 continue
-            d = _f4(1.0) / inverse_depth[y, x]
-            k = _u8(min(_i4(d * _f4(_FOG_SCALE)), last))
-            m = _i4(material[t])
-            r, g, b = paint[t, 0], paint[t, 1], paint[t, 2]
-            extra = glow[t]
-            wx, wy = px + d * ax, py + d * ay
+            # of the triangle
+            j = _u8(t)
+            m = _i4(material[j])
+            red, green, blue = paint[j, 0], paint[j, 1], paint[j, 2]
+            up, sunlit, own = lit[j, 0], lit[j, 1], glow[j]
+            low_r, low_g, low_b = p[9] * (_f4(1.0) - up), p[10] * (_f4(1.0) - up), p[11] * (_f4(1.0) - up)
+            varied = dark or (begin < shadow_high and end > shadow_low)  # whether light changes from pixel to pixel
             lamp, mirror = _f4(0.0), _f4(0.0)
-            sunny = lit[t, 1]
-            if m < _i4(FIRST_PLAIN):
-                ux, uy = wx + _f4(_SHIFT), wy + _f4(_SHIFT)
-                if m <= _i4(_GRASS):
-                    if fresh:
+            lr, lg, lb = up_r * up + low_r, up_g * up + low_g, up_b * up + low_b
+            if m <= _i4(_GRASS):
+                bright = _f4(0.07)  # of the grain
+                if m == _i4(_ASPHALT):
+                    bright = _f4(0.17)
+                elif m == _i4(_GRASS):
+                    bright = _f4(0.15)
+                while begin < end:
+                    h = _u8(begin >> shift)
+                    stop = min(end, ((begin >> shift) + 1) << shift)
+                    if block_id[h] != t:
                         block_id[h] = t
+                        vx = (_f4(begin) + _f4(0.5) - cx) * inv_f
+                        ax, ay, az = bx + vx * rx, by + vx * ry, bz + vx * rz
+                        d = line[0, _u8(begin)]
                         _ground(
-                            m, wx, wy, ax, ay, az, x, y, normal[t, 2], ids, paint, glow, lit, eye, sky, cloud, grain, p,
-                            sun_mask, lamp_mask, mask_origin, block, h,
+                            m, px + d * ax, py + d * ay, ax, ay, az, begin, row, normal[j, 2], ids, paint, glow, lit,
+                            eye, sky, cloud, grain, p, sun_mask, lamp_mask, mask_origin, block, h,
                         )  # fmt: skip
-                    s = cells[k]
-                    n = grain[_u8(_i4(uy * s) & _i4(255)), _u8(_i4(ux * s) & _i4(255))] * strength[k]
-                    sunny *= block[h, 1]
-                    lamp = block[h, 2]
-                    mirror = block[h, 3]
-                    q = block[h, 0]
-                    if m == _i4(_ASPHALT):
-                        q += _f4(0.17) * n
-                        r, g, b = r * q, g * q, b * q
-                    elif m == _i4(_GRASS):
-                        q += _f4(0.15) * n
-                        wide = block[h, 7]
-                        r, g, b = r * (q + _f4(0.12) * wide), g * q, b * (q - _f4(0.08) * wide)
-                    elif m == _i4(_PAVING):
-                        su, sv = ux * _f4(0.8), uy * _f4(0.8)
-                        iu, iv = _i4(su), _i4(sv)
-                        q += _f4(0.07) * n + _f4(0.05) * grain[_u8(iv & _i4(255)), _u8(iu & _i4(255))]
-                        if su - _f4(iu) < _f4(0.028) or sv - _f4(iv) < _f4(0.028):
-                            q -= _f4(0.22) * min(_f4(1.0), strength[k] * _f4(1.6))
-                        r, g, b = r * q, g * q, b * q
-                    else:
-                        q += _f4(0.07) * n
-                        r, g, b = r * q, g * q, b * q
-                elif m == _i4(_FACADE):
-                    r, g, b, extra = _facade(
-                        wx, wy, pz + d * az, d * inv_f, r, g, b, pattern, aux[t], grain, dark, dim, sky,
+                    q0, sunny, lamp, mirror, wide = (
+                        block[h, 0], sunlit * block[h, 1], block[h, 2], block[h, 3], block[h, 7]
                     )  # fmt: skip
-                    if dark:
-                        if fresh:
-                            block_id[h] = t
-                            block[h, 2] = _f4(0.8) * _on_mask(lamp_mask, mask_origin, p[24], wx, wy)
-                        lamp = block[h, 2]
-                elif m == _i4(_PICTURE):
-                    r, g, b = _picture(wx, wy, pz + d * az, pattern, aux[t], pictures)
-                    extra = _f4(0.12) if dark else _f4(0.0)
-                elif m == _i4(_LEAVES):
-                    wz = pz + d * az
-                    if fresh:
+                    lr, lg, lb = (
+                        up_r * up + low_r + sun_r * sunny, up_g * up + low_g + sun_g * sunny,
+                        up_b * up + low_b + sun_b * sunny,
+                    )  # fmt: skip
+                    for column in range(begin, stop):
+                        x = _u8(column)
+                        k = _u8(min(_i4(line[0, x] * _f4(_FOG_SCALE)), last))
+                        if varied:
+                            lr, lg, lb = _light(
+                                x, y, up, sunny, low_r, low_g, low_b, lamp, own, p, dark, occlusion, sun_block, beams,
+                                use_beams,
+                            )  # fmt: skip
+                        ux, uy = line[1, x] + _f4(_SHIFT), line[2, x] + _f4(_SHIFT)
+                        s = by_depth[k, 1]
+                        n = grain[_u8(_i4(uy * s) & _i4(255)), _u8(_i4(ux * s) & _i4(255))] * by_depth[k, 2]
+                        q = q0 + bright * n
+                        if m == _i4(_PAVING):
+                            su, sv = ux * _f4(0.8), uy * _f4(0.8)
+                            iu, iv = _i4(su), _i4(sv)
+                            q += _f4(0.05) * grain[_u8(iv & _i4(255)), _u8(iu & _i4(255))]
+                            if su - _f4(iu) < _f4(0.028) or sv - _f4(iv) < _f4(0.028):
+                                q -= _f4(0.22) * by_depth[k, 3]
+                        # `wide` is 0 but for grass
+                        r, g, b = red * (q + _f4(0.12) * wide) * lr, green * q * lg, blue * (q - _f4(0.08) * wide) * lb
+                        if mirror > _f4(0.01):
+                            r, g, b = (
+                                r + (block[h, 4] - r) * mirror, g + (block[h, 5] - g) * mirror,
+                                b + (block[h, 6] - b) * mirror,
+                            )  # fmt: skip
+                        line[3, x], line[4, x], line[5, x], line[6, x] = r, g, b, by_depth[k, 0]
+                    begin = stop
+                continue
+            lr, lg, lb = lr + sun_r * sunlit, lg + sun_g * sunlit, lb + sun_b * sunlit
+            if m == _i4(_FACADE):
+                # places on the wall are linear in depth
+                w = _u8(aux[j])
+                scale_u, scale_v = _f4(1.0) / pattern[w, 9], _f4(1.0) / pattern[w, 10]
+                u0, u1, u2 = pattern[w, 3] * scale_u, pattern[w, 4] * scale_u, pattern[w, 5] * scale_u
+                v0, v1, v2 = pattern[w, 6] * scale_v, pattern[w, 7] * scale_v, pattern[w, 8] * scale_v
+                ox, oy, oz = px - pattern[w, 0], py - pattern[w, 1], pz - pattern[w, 2]
+                u_eye = ox * u0 + oy * u1 + oz * u2 + _f4(FIRST_STOREY)
+                v_eye = ox * v0 + oy * v1 + oz * v2 + _f4(FIRST_STOREY)
+                u_ray, v_ray = bx * u0 + by * u1 + bz * u2, bx * v0 + by * v1 + bz * v2
+                u_step, v_step = rx * u0 + ry * u1 + rz * u2, rx * v0 + ry * v1 + rz * v2
+                seed = _i4(pattern[w, 11])
+                shop = seed % _i4(3) != _i4(0)
+                margin = (_f4(1.0) - (pattern[w, 11] - _f4(seed))) * _f4(0.5)
+                paint_facade(
+                    begin, end, cx, inv_f, u_eye, u_ray, u_step, v_eye, v_ray, v_step, seed, shop, margin, grain, sky,
+                    red, green, blue, by_depth, line,
+                )  # fmt: skip
+                if not dark:  # no actor's shadow reaches a wall
+                    light_line(begin, end, lr, lg, lb, line)
+                    begin = end
+                while begin < end:
+                    h = _u8(begin >> shift)
+                    stop = min(end, ((begin >> shift) + 1) << shift)
+                    if block_id[h] != t:
                         block_id[h] = t
-                        block[h, 0] = _f4(0.95) + _f4(0.26) * _soft(cloud, (ux + wz) * _f4(5.0), (uy - wz) * _f4(5.0))
-                        block[h, 2] = _f4(0.0)
-                        if dark:
-                            block[h, 2] = _f4(0.8) * _on_mask(lamp_mask, mask_origin, p[24], wx, wy)
-                    s = cells[k] * _f4(0.125)
-                    n = grain[_u8(_i4((uy + wz) * s) & _i4(255)), _u8(_i4((ux - wz) * s) & _i4(255))]
-                    q = block[h, 0] + _f4(0.16) * n * strength[k]
-                    r, g, b = r * q, g * q, b * q
-                    lamp = block[h, 2]
-            elif dark and extra == _f4(0.0):
-                if fresh:
-                    block_id[h] = t
-                    block[h, 2] = _f4(0.8) * _on_mask(lamp_mask, mask_origin, p[24], wx, wy)
-                lamp = block[h, 2]
-            up = lit[t, 0]
-            down = _f4(1.0) - up
-            up *= _f4(occlusion[y, x]) * byte
-            sunny *= _f4(sun_block[y, x]) * byte
-            lr = up_r * up + down_r * down + sun_r * sunny
-            lg = up_g * up + down_g * down + sun_g * sunny
-            lb = up_b * up + down_b * down + sun_b * sunny
-            if dark:
-                lamp *= dim
-                lr, lg, lb = lr + lamp * _f4(0.88), lg + lamp * _f4(0.72), lb + lamp * _f4(0.46)
-                if use_beams:
-                    beam = _f4(beams[y >> 1, x >> 1]) * (_f4(0.95 / 255.0) * dim)
-                    lr, lg, lb = lr + beam, lg + beam * _f4(0.97), lb + beam * _f4(0.86)
-            if extra > _f4(0.0):
-                lr, lg, lb = max(lr, extra), max(lg, extra), max(lb, extra)
-            r, g, b = r * lr, g * lg, b * lb
+                        vx = (_f4(begin) + _f4(0.5) - cx) * inv_f
+                        d = line[0, _u8(begin)]
+                        block[h, 2] = _f4(0.8) * _on_mask(
+                            lamp_mask, mask_origin, p[24], px + d * (bx + vx * rx), py + d * (by + vx * ry)
+                        )
+                    for column in range(begin, stop):
+                        x = _u8(column)
+                        extra = light_window(x, seed, shop, red, green, blue, dim, grain, line)
+                        lr, lg, lb = _light(
+                            x, y, up, sunlit, low_r, low_g, low_b, block[h, 2], extra, p, dark, occlusion, sun_block,
+                            beams, use_beams,
+                        )  # fmt: skip
+                        line[3, x], line[4, x], line[5, x] = line[3, x] * lr, line[4, x] * lg, line[5, x] * lb
+                    begin = stop
+                continue
+            sheen, level = _f4(0.0), _u8(0)
             if m == _i4(_GLASS) or m == _i4(_PAINT):
                 # panes and varnish show some sky
-                level = _u8(_i4(min(max(normal[t, 2], _f4(0.0)) + _f4(0.12), _f4(1.0)) * _f4(SKY_STEPS - 1)))
-                share = _f4(0.30) if m == _i4(_GLASS) else _f4(0.07)
-                share *= _f4(0.1) + _f4(0.9) * lit[t, 0]
-                r, g, b = (
-                    r + (sky[level, 0] - r) * share,
-                    g + (sky[level, 1] - g) * share,
-                    b + (sky[level, 2] - b) * share,
-                )
-            if mirror > _f4(0.01):
-                r, g, b = r + (block[h, 4] - r) * mirror, g + (block[h, 5] - g) * mirror, b + (block[h, 6] - b) * mirror
-            q = fog[k]
-            if extra > _f4(0.5):
-                q *= _f4(0.6)
-            out[y, x] = _pack(r + (fog_r - r) * q, g + (fog_g - g) * q, b + (fog_b - b) * q)
+                level = _u8(_i4(min(max(normal[j, 2], _f4(0.0)) + _f4(0.12), _f4(1.0)) * _f4(SKY_STEPS - 1)))
+                sheen = (_f4(0.30) if m == _i4(_GLASS) else _f4(0.07)) * (_f4(0.1) + _f4(0.9) * up)
+            elif m == _i4(_PICTURE):
+                own = _f4(0.12) if dark else _f4(0.0)
+            squares = m == _i4(_LEAVES) or (dark and own == _f4(0.0))
+            if own > _f4(0.0):
+                lr, lg, lb = max(lr, own), max(lg, own), max(lb, own)
+            mist = _f4(0.6) if own > _f4(0.5) else _f4(1.0)
+            q0 = _f4(1.0)
+            while begin < end:
+                stop = end
+                if squares:
+                    h = _u8(begin >> shift)
+                    stop = min(end, ((begin >> shift) + 1) << shift)
+                    if block_id[h] != t:
+                        block_id[h] = t
+                        vx = (_f4(begin) + _f4(0.5) - cx) * inv_f
+                        d = line[0, _u8(begin)]
+                        wx, wy, wz = px + d * (bx + vx * rx), py + d * (by + vx * ry), pz + d * (bz + vx * rz)
+                        block[h, 0], block[h, 2] = _f4(1.0), _f4(0.0)
+                        if m == _i4(_LEAVES):
+                            ux, uy = wx + _f4(_SHIFT) + wz, wy + _f4(_SHIFT) - wz
+                            block[h, 0] = _f4(0.95) + _f4(0.26) * _soft(cloud, ux * _f4(5.0), uy * _f4(5.0))
+                        if dark:
+                            block[h, 2] = _f4(0.8) * _on_mask(lamp_mask, mask_origin, p[24], wx, wy)
+                    q0, lamp = block[h, 0], block[h, 2]
+                for column in range(begin, stop):
+                    x = _u8(column)
+                    d = line[0, x]
+                    k = _u8(min(_i4(d * _f4(_FOG_SCALE)), last))
+                    r, g, b = red, green, blue
+                    if m == _i4(_LEAVES) or m == _i4(_PICTURE):
+                        vx = (_f4(column) + _f4(0.5) - cx) * inv_f
+                        wx, wy, wz = line[1, x], line[2, x], pz + d * (bz + vx * rz)
+                        if m == _i4(_PICTURE):
+                            r, g, b = _picture(wx, wy, wz, pattern, aux[j], pictures)
+                        else:
+                            s = by_depth[k, 1] * _f4(0.125)
+                            ux, uy = wx + _f4(_SHIFT) - wz, wy + _f4(_SHIFT) + wz
+                            n = grain[_u8(_i4(uy * s) & _i4(255)), _u8(_i4(ux * s) & _i4(255))]
+                            q = q0 + _f4(0.16) * n * by_depth[k, 2]
+                            r, g, b = r * q, g * q, b * q
+                    if varied:
+                        lr, lg, lb = _light(
+                            x, y, up, sunlit, low_r, low_g, low_b, lamp, own, p, dark, occlusion, sun_block, beams,
+                            use_beams,
+                        )  # fmt: skip
+                    r, g, b = r * lr, g * lg, b * lb
+                    if sheen > _f4(0.0):
+                        r, g, b = (
+                            r + (sky[level, 0] - r) * sheen, g + (sky[level, 1] - g) * sheen,
+                            b + (sky[level, 2] - b) * sheen,
+                        )  # fmt: skip
+                    line[3, x], line[4, x], line[5, x], line[6, x] = r, g, b, by_depth[k, 0] * mist
+                begin = stop
+        _write_row(row, line, p, out)
+
+
+@inlined
+def _reach_out(row, inverse_depth, inv_f, cx, px, py, bx, by, rx, ry, line):  # type: ignore[no-untyped-def]
+    """Write depth, x and y of what the pixels of a row show."""
+    y = _u8(row)
+    for column in range(line.shape[1]):
+        x = _u8(column)
+        line[0, x] = _f4(1.0) / max(inverse_depth[y, x], _f4(1e-6))
+    for column in range(line.shape[1]):
+        x = _u8(column)
+        line[1, x] = px + line[0, x] * (bx + (_f4(column) + _f4(0.5) - cx) * inv_f * rx)
+    for column in range(line.shape[1]):
+        x = _u8(column)
+        line[2, x] = py + line[0, x] * (by + (_f4(column) + _f4(0.5) - cx) * inv_f * ry)
+
+
+@inlined
+def _write_row(row, line, p, out):  # type: ignore[no-untyped-def]
+    """Lay fog over the colours of a row and write them as bytes."""
+    y = _u8(row)
+    fog_r, fog_g, fog_b = p[12], p[13], p[14]
+    for column in range(line.shape[1]):
+        x = _u8(column)
+        r, g, b, q = line[3, x], line[4, x], line[5, x], line[6, x]
+        r = min(max(r + (fog_r - r) * q, _f4(0.0)), _f4(255.0))
+        g = min(max(g + (fog_g - g) * q, _f4(0.0)), _f4(255.0))
+        b = min(max(b + (fog_b - b) * q, _f4(0.0)), _f4(255.0))
+        out[y, x] = _u4(_i4(b)) | (_u4(_i4(g)) << _u4(8)) | (_u4(_i4(r)) << _u4(16)) | _u4(0xFF000000)
+
+
+@inlined
+def _light(
+    x, y, up, sunny, low_r, low_g, low_b, lamp, own, p, dark, occlusion, sun_block, beams, use_beams
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """RGB light on a pixel among shadows of actors, or in the dark; at least `own`."""
+    byte = _f4(1.0 / 255.0)
+    sky_light, sunlight = up * (_f4(occlusion[y, x]) * byte), sunny * (_f4(sun_block[y, x]) * byte)
+    lr = p[6] * sky_light + low_r + p[3] * sunlight
+    lg = p[7] * sky_light + low_g + p[4] * sunlight
+    lb = p[8] * sky_light + low_b + p[5] * sunlight
+    if dark:
+        bulbs = lamp * p[22]
+        lr, lg, lb = lr + bulbs * _f4(0.88), lg + bulbs * _f4(0.72), lb + bulbs * _f4(0.46)
+        if use_beams:
+            beam = _f4(beams[y >> _u8(1), x >> _u8(1)]) * (_f4(0.95 / 255.0) * p[22])
+            lr, lg, lb = lr + beam, lg + beam * _f4(0.97), lb + beam * _f4(0.86)
+    if own > _f4(0.0):
+        lr, lg, lb = max(lr, own), max(lg, own), max(lb, own)
+    return lr, lg, lb
 
 
 @inlined
@@ -324,14 +448,6 @@ def _on_mask(mask, origin, per_metre, wx, wy):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _pack(r, g, b):  # type: ignore[no-untyped-def]
-    r = min(max(r, _f4(0.0)), _f4(255.0))
-    g = min(max(g, _f4(0.0)), _f4(255.0))
-    b = min(max(b, _f4(0.0)), _f4(255.0))
-    return _u4(_i4(b)) | (_u4(_i4(g)) << _u4(8)) | (_u4(_i4(r)) << _u4(16)) | _u4(0xFF000000)
-
-
-@inlined
 def _bilinear(mask, u, v):  # type: ignore[no-untyped-def]
     """0..1 of a uint8 mask at cell coordinates inside it."""
     iu, iv = min(_i4(u), _i4(mask.shape[1] - 2)), min(_i4(v), _i4(mask.shape[0] - 2))
@@ -339,49 +455,6 @@ def _bilinear(mask, u, v):  # type: ignore[no-untyped-def]
     top = _f4(mask[iv, iu]) * (_f4(1.0) - fu) + _f4(mask[iv, iu + 1]) * fu
     low = _f4(mask[iv + 1, iu]) * (_f4(1.0) - fu) + _f4(mask[iv + 1, iu + 1]) * fu
     return (top + (low - top) * fv) * _f4(1.0 / 255.0)
-
-
-@inlined
-def _facade(wx, wy, wz, footprint, r, g, b, pattern, row, grain, dark, dim, sky):  # type: ignore[no-untyped-def]
-    """Windows. Pattern row: origin, u, v, then 9 metres between windows, 10 storey height, 11 seed + share of glass."""
-    x, y, z = wx - pattern[row, 0], wy - pattern[row, 1], wz - pattern[row, 2]
-    u = x * pattern[row, 3] + y * pattern[row, 4] + z * pattern[row, 5]
-    v = x * pattern[row, 6] + y * pattern[row, 7] + z * pattern[row, 8]
-    u, v = u / pattern[row, 9] + _f4(64.0), v / pattern[row, 10] + _f4(64.0)
-    iu, iv = _i4(u), _i4(v)
-    fu, fv = u - _f4(iu), v - _f4(iv)
-    seed = _i4(pattern[row, 11])
-    glass = pattern[row, 11] - _f4(seed)
-    side = (_f4(1.0) - glass) * _f4(0.5)
-    low, high = _f4(0.30), _f4(0.82)
-    ground = iv == _i4(64)
-    if ground and seed % 3 != 0:
-        side, low, high = _f4(0.07), _f4(0.10), _f4(0.80)
-    inside = fu > side and fu < _f4(1.0) - side and fv > low and fv < high
-    # windows finer than pixels melt into one tone
-    blur = min(_f4(1.0), max(_f4(0.0), footprint * _f4(2.2) - _f4(0.35)))
-    extra = _f4(0.0)
-    n = grain[(iv * _i4(17) + seed) & _i4(255), (iu * _i4(31) + seed) & _i4(255)]
-    if inside:
-        share = _f4(1.0) - blur * _f4(0.55)
-        q = _f4(0.42) + _f4(0.18) * n
-        wr, wg, wb = sky[60, 0] * q + _f4(8.0), sky[60, 1] * q + _f4(10.0), sky[60, 2] * q + _f4(14.0)
-        if fu - side < _f4(0.035) or _f4(1.0) - side - fu < _f4(0.035) or fv - low < _f4(0.03):
-            wr, wg, wb = wr * _f4(0.6), wg * _f4(0.6), wb * _f4(0.6)
-        if dark and n > (_f4(-0.2) if ground and seed % 3 != 0 else _f4(0.35)):
-            warm = _f4(0.75) + _f4(0.25) * n
-            wr, wg, wb = _f4(255.0) * warm, _f4(214.0) * warm, _f4(140.0) * warm
-            extra = _f4(0.85) * dim
-        r, g, b = r + (wr - r) * share, g + (wg - g) * share, b + (wb - b) * share
-    else:
-        shade_ = _f4(1.0)
-        if fv > _f4(0.95) or (fv > high and fv < high + _f4(0.03)):
-            shade_ = _f4(0.90)
-        elif fv < low and fv > low - _f4(0.05) and fu > side - _f4(0.04) and fu < _f4(1.04) - side:
-            shade_ = _f4(1.10)
-        shade_ = shade_ + (_f4(0.78) - shade_) * blur * _f4(0.6)
-        r, g, b = r * shade_, g * shade_, b * shade_
-    return r, g, b, extra
 
 
 @inlined

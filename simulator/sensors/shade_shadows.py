@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from simulator.kernel import kernel
+from simulator.kernel import kernel_on_loan
 from simulator.sensors.raster import NEAR
 from simulator.state import VehicleLight
 
@@ -19,7 +19,7 @@ _BEAMS_SEEN = 75.0  # metres to the vehicles whose beams are drawn
 _LOW_BEAM = int(VehicleLight.LOW_BEAM | VehicleLight.HIGH_BEAM)
 
 
-@kernel
+@kernel_on_loan
 def _window(
     axes, position, x, y, z, cos, sin, low_x, high_x, low_y, high_y, rise, focal, cx, cy, width, height, bounds
 ):  # type: ignore[no-untyped-def]
@@ -49,15 +49,23 @@ def _window(
     return seen and bounds[0] < bounds[1] and bounds[2] < bounds[3]
 
 
-@kernel
+@kernel_on_loan
 def cast_shadows(
     w, slots, count, spheres, num_static, normal, ids, inverse_depth, axes, position, focal, sun, occlusion, sun_block,
-    bounds,
+    shadowed, bounds,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
-    """Darken `occlusion` and `sun_block` (uint8[H, W], filled with 255 here) on the ground around actors."""
+    """Darken `occlusion` and `sun_block` on the ground around actors.
+
+    Args:
+        occlusion, sun_block: uint8[H, W], 255 but for what the last call has darkened, which is undone first.
+        shadowed: int32[H, 2] columns first and end of each row that this call has darkened.
+    """
     height, width = ids.shape
-    occlusion[:] = np.uint8(255)
-    sun_block[:] = np.uint8(255)
+    for y in range(height):
+        for x in range(shadowed[y, 0], shadowed[y, 1]):
+            occlusion[y, x] = np.uint8(255)
+            sun_block[y, x] = np.uint8(255)
+        shadowed[y, 0], shadowed[y, 1] = np.int32(width), np.int32(0)
     cx, cy = width * 0.5, height * 0.5
     inv_f = 1.0 / focal
     for k in range(count):
@@ -99,6 +107,8 @@ def cast_shadows(
                     fade = 1.0 - gap / _CONTACT
                     shade = 1.0 - 0.62 * fade * fade
                     occlusion[y, x] = min(occlusion[y, x], np.uint8(255.0 * shade))
+                    shadowed[y, 0] = min(shadowed[y, 0], np.int32(x))
+                    shadowed[y, 1] = max(shadowed[y, 1], np.int32(x + 1))
                 if reach > 0.0:
                     # how much of the way to the sun leads through the box
                     a, b = 0.0, reach
@@ -115,9 +125,11 @@ def cast_shadows(
                     if b > a:
                         share = min(1.0, (b - a) / 0.35)
                         sun_block[y, x] = min(sun_block[y, x], np.uint8(255.0 * (1.0 - 0.9 * share)))
+                        shadowed[y, 0] = min(shadowed[y, 0], np.int32(x))
+                        shadowed[y, 1] = max(shadowed[y, 1], np.int32(x + 1))
 
 
-@kernel
+@kernel_on_loan
 def cast_beams(
     w, night_role, slots, count, spheres, triangles, ids, inverse_depth, axes, position, focal, beams, bounds
 ):  # type: ignore[no-untyped-def]
