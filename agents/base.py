@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 
@@ -22,12 +23,19 @@ class Agent(ABC):
     #: one line for `run_eval.py list agents`
     description = ""
 
+    #: decisions come into effect as late as they took to make; agents that decide in no time need not care
+    realtime = False
+
     def bind(self, batch: WorldBatch) -> None:
         """Get ready for a batch; called before any `reset`."""
         self.batch = batch
 
     def reset(self, index: int, seed: int) -> None:  # noqa: B027 - an agent without memory has nothing to reset
         """World `index` begins an episode."""
+
+    def inference_costs(self) -> dict[str, Any]:
+        """What deciding has cost since `bind`, as JSON (`agents.costs`); {} for agents that are no policies."""
+        return {}
 
     @abstractmethod
     def act(self) -> np.ndarray:

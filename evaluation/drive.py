@@ -72,6 +72,7 @@ def drive_world(
     batch = worlds.routes
     route = batch.routes[0].route
     agent = make_agent(task.agent)
+    agent.realtime = task.realtime
     crash: tuple[str, ...] = ()
     criteria = worlds.criteria
     with contextlib.closing(agent):
@@ -114,6 +115,7 @@ def drive_world(
         seed=task.seed,
         agent=task.agent,
         suite=task.suite,
+        inference=agent.inference_costs(),
         comfort=smooth.official,
         comfort_corrected=smooth.corrected,
         **batch.routes[0].result_fields(worlds.directors[0], world),

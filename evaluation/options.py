@@ -147,6 +147,10 @@ class RunOptions:
     parked_cars: float = 0.0
     """Share of the parking places along the roads that are taken, 0 (as in Bench2Drive) to 1. Also another world."""
 
+    realtime: bool = False
+    """Decisions of a policy come into effect as many ticks late as it took to make them on this machine. Results then
+    depend on the machine, and are those of another agent."""
+
     no_recordings: bool = False
     """Keep no recordings of the driven routes, which pictures and replays are made from (docs/recordings.md)."""
 

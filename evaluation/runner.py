@@ -147,7 +147,7 @@ def run_header(options: RunOptions, plan: RunPlan) -> dict[str, Any]:
         "synthetic_routes": [task.route_id for task in plan.tasks if task.synthetic and not task.repetition],
         "skipped_routes": [dataclasses.asdict(route) for route in plan.skipped],
         "repetitions": options.repetitions,
-        "agent": options.agent,
+        "agent": options.agent + (" in real time" if options.realtime else ""),
         "seed": options.seed,
         "towns": plan.towns,
         "versions": {"routegym": metadata.version("routegym"), "world": plan.tasks[0].world, "scorer": SCORER},
@@ -196,7 +196,7 @@ def _drive(options: RunOptions, plan: RunPlan, ledger: Ledger, console: Console,
     logged = str((folder / METRIC_FOLDER).resolve()) if options.metric_info else ""
     recordings = "" if options.no_recordings else str((folder / RECORDINGS).resolve())
     tasks = [
-        dataclasses.replace(task, metric_info=logged, recordings=recordings)
+        dataclasses.replace(task, metric_info=logged, recordings=recordings, realtime=options.realtime)
         for task in plan.tasks
         if (task.route_id, task.repetition) not in done
     ]

@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from evaluation.inference import inference_line, inference_summary
 from evaluation.tasks import NEVER_DRIVEN
 from leaderboard_adapters.abilities import abilities
 from leaderboard_adapters.efficiency import efficiency
@@ -98,6 +99,7 @@ def summary_document(header: dict[str, Any], results: Sequence[RouteResult]) -> 
     return {
         **blocks[0].document(),
         "synthetic": sum(result.synthetic for result in results),
+        "inference": inference_summary(results),
         "blocks": [block.document() for block in blocks],
         **header,
         "routes": [_route_document(result) for result in results],
@@ -128,6 +130,7 @@ def _route_document(result: RouteResult) -> dict[str, Any]:
         "route_length": result.route_length,
         "duration_game": result.duration_game,
         "seed": result.seed,
+        "inference": dict(result.inference) or None,
         "notes": list(result.notes),
     }
 
@@ -185,6 +188,9 @@ def _more(block: Block, results: Sequence[RouteResult]) -> str:
         lines.append(f"{counted(without, 'route')} ran without {_its(without)} scenario: {ids_of(without)}")
     if block.crashed:
         lines.append(f"{block.crashed} of {block.count} crashed or could not be set up, counted as 0")
+    costs = inference_summary(results)
+    if costs is not None:
+        lines.append(inference_line(costs))
     return "\n".join(lines)
 
 

@@ -48,6 +48,7 @@ class RouteTask:
     weather_id: str | None = None
     synthetic: bool = False  # the town is missing and the route is driven on a corridor rebuilt from itself
     world: str = WORLD  # the world to drive in
+    realtime: bool = False  # decisions of a policy come into effect as late as they took to make
     pedestrians: float = 0.0  # density of ambient pedestrians
     parked_cars: float = 0.0  # share of the parking places that are taken
     metric_info: str = ""  # folder for metric_info.json files, absolute path; none are written without it

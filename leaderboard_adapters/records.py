@@ -82,6 +82,7 @@ class RouteResult:
     scenarios_missing: tuple[str, ...] = ()  # names of the scenarios that the route asks for and ran without
     notes: tuple[str, ...] = field(default_factory=tuple)  # scenario adapted or not placed, retries
     timeline: tuple[Moment, ...] = ()  # what happened, by tick; () in other people's results
+    inference: Mapping[str, Any] = field(default_factory=dict)  # what deciding cost a policy; {} for other agents
     extra: Mapping[str, Any] = field(default_factory=dict)  # keys of a foreign record that the schema does not know
 
     @property

@@ -1,0 +1,127 @@
+"""`run_train.py grpo`: a policy gets better at driving, from groups of rides or decisions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from rl.grpo_settings import PRESETS, GrpoSettings, load_settings, recipe
+
+
+@dataclass(frozen=True)
+class GrpoOptions:
+    """Online GRPO, Dr. GRPO, DAPO, GSPO or RLOO; the first argument names the recipe."""
+
+    policy: Annotated[Path, tyro.conf.arg(metavar="DIR")]
+    """Policy to begin with: a folder of a token policy or a vision-language policy."""
+
+    out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
+    """Run folder: settings.json, metrics.jsonl, tensorboard, checkpoints, best and last policy."""
+
+    settings: Annotated[GrpoSettings, tyro.conf.arg(name="")]
+    """What decides the run."""
+
+    routes: Annotated[str, tyro.conf.arg(metavar="FILE|NAME")] = "minitown60"
+    """Route file or built-in suite; routes of one town."""
+
+    every: int = 2
+    """Train on every so-manieth route of it, the first included; the others are for measuring."""
+
+    measure: int = 20
+    """Routes to measure on, out of those not trained on; 0: none."""
+
+    measure_seeds: int = 1
+    """Worlds on each of them."""
+
+    resume: bool = False
+    """Go on with the run in the folder, with its settings, bit by bit."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; its exit code."""
+    named = bool(arguments) and arguments[0] in PRESETS
+    options = parse(arguments[0] if named else "grpo", list(arguments[1:] if named else arguments))
+    print(json.dumps(run(options)))
+    return 0
+
+
+def parse(name: str, arguments: Sequence[str]) -> GrpoOptions:
+    """Options of a command line whose defaults are the recipe's."""
+    resumed = _value(arguments, "--out") if "--resume" in arguments else None
+    folder = _value(arguments, "--policy")
+    default = load_settings(Path(resumed) / "settings.json") if resumed else recipe(name, _longest(folder))
+    return tyro.cli(
+        GrpoOptions,
+        prog=f"run_train.py grpo {name}",
+        args=list(arguments),
+        default=GrpoOptions(tyro.MISSING, tyro.MISSING, default),
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+
+
+def run(options: GrpoOptions) -> dict[str, Any]:
+    """Carry it out and return the last measures.
+
+    Raises:
+        TrainingError: for settings or folders that make no sense.
+    """
+    import torch
+
+    from envs.vector_env import load_routes
+    from rl.grpo import GrpoTrainer
+
+    torch.set_num_threads(1)
+    options.settings.check()
+    routes = load_routes(options.routes)
+    picks = list(range(0, len(routes.routes), options.every))
+    rest = [k for k in range(len(routes.routes)) if k not in set(picks)] or picks
+    step = max(len(rest) // max(options.measure, 1), 1)
+    held = [(k, 10_000 + s) for k in rest[::step][: options.measure] for s in range(options.measure_seeds)]
+    trainer = GrpoTrainer(
+        load_policy(options.policy), routes, options.settings, options.out,
+        train=picks, held_out=held, resume=options.resume,
+    )  # fmt: skip
+    return trainer.run(_say)
+
+
+def load_policy(folder: Path) -> Any:
+    """A token policy or a vision-language policy, by what the folder holds.
+
+    Raises:
+        AgentError: when it holds neither.
+    """
+    if (folder / "vla.json").exists():
+        from agents.vla.policy import VlaPolicy
+
+        return VlaPolicy.load(folder)
+    from agents.token_policy import TokenPolicy
+
+    return TokenPolicy.load(folder)
+
+
+def _longest(folder: str | None) -> int:
+    """Tokens of the longest decision of a policy, which Dr. GRPO divides by; 1 where the folder does not tell."""
+    manifest = Path(folder or "") / "tokens" / "manifest.json"
+    if not manifest.exists():
+        return 1
+    return int(json.loads(manifest.read_text(encoding="utf-8"))["length"])
+
+
+def _value(arguments: Sequence[str], flag: str) -> str | None:
+    for k, word in enumerate(arguments):
+        if word == flag and k + 1 < len(arguments):
+            return arguments[k + 1]
+        if word.startswith(f"{flag}="):
+            return word.partition("=")[2]
+    return None
+
+
+def _say(measures: dict[str, float]) -> None:
+    shown = ("update", "reward", "group_std", "zero_variance_share", "entropy", "held_out_driving_score")
+    print("  ".join(f"{name} {measures[name]:.3g}" for name in shown if name in measures), flush=True)
+

@@ -1,0 +1,68 @@
+"""Driving scores of a policy on held-out routes, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from agents.base import Agent
+from envs.routes import RouteBatch
+from envs.world import EpisodeStart, WorldBatch
+from leaderboard_adapters.infractions import build_result
+from leaderboard_adapters.records import RouteResult
+
+
+@dataclass(frozen=True)
+class Score:
+    """Mean driving score and success rate (percent), with bootstrap intervals of 95 % over routes."""
+
+    driving_score: float
+    driving_score_low: float
+    driving_score_high: float
+    success_rate: float
+    success_rate_low: float
+    success_rate_high: float
+    route_completion: float
+    routes: int
+
+    def document(self) -> dict[str, float]:
+        """As plain numbers."""
+        return {name: round(float(value), 3) for name, value in vars(self).items()}
+
+
+def drive_all(
+    agent: Agent, routes: RouteBatch, tasks: Sequence[tuple[int, int]], width: int = 64, agent_seed: int = 0
+) -> list[RouteResult]:
+    """Results of driving tasks (route index, seed) to their end, `width` side by side."""
+    found: list[RouteResult] = []
+    for first in range(0, len(tasks), width):
+        chosen = tasks[first : first + width]
+        batch = WorldBatch(routes, len(chosen))
+        agent.bind(batch)
+        for b, (route, seed) in enumerate(chosen):
+            batch.reset(b, EpisodeStart(route, seed))
+            agent.reset(b, agent_seed + seed)
+        while not batch.finished.all():
+            batch.tick(agent.act())
+        for b, (route, seed) in enumerate(chosen):
+            prepared = routes.routes[route]
+            fields: dict[str, Any] = prepared.result_fields(batch.directors[b], batch.ambient.world)
+            found.append(build_result(batch.criteria[b], prepared.route, network=routes.network, seed=seed, **fields))
+    return found
+
+
+def score_of(results: Sequence[RouteResult], draws: int = 2000, seed: int = 0) -> Score:
+    """Means and intervals; results of one route are drawn together."""
+    by_route: dict[str, list[RouteResult]] = {}
+    for result in results:
+        by_route.setdefault(result.xml_id, []).append(result)
+    driving = np.array([np.mean([r.score_composed for r in rides]) for rides in by_route.values()])
+    success = np.array([100.0 * np.mean([r.success for r in rides]) for rides in by_route.values()])
+    picks = np.random.default_rng(seed).integers(len(driving), size=(draws, len(driving)))
+    low, high = np.percentile(driving[picks].mean(axis=1), [2.5, 97.5])
+    worst, best = np.percentile(success[picks].mean(axis=1), [2.5, 97.5])
+    completion = float(np.mean([r.score_route for r in results]))
+    return Score(driving.mean(), low, high, success.mean(), worst, best, completion, len(driving))
