@@ -36,15 +36,15 @@ class TokenView:
     def __init__(self, name: str, batch: WorldBatch) -> None:
         self._name = name
         self._batch = batch
-        self._view = make_observation(name, batch.routes, batch.num_worlds)
-        self._extra = make_observation("vector", batch.routes, batch.num_worlds) if name == "bev" else None
+        self._view = make_observation(name, batch)
+        self._extra = make_observation("vector", batch) if name == "bev" else None
         self._fresh = [self._view.snapshot(b) for b in range(batch.num_worlds)]
 
     def reset(self, index: int) -> None:
         self._view.restore(index, self._fresh[index])
 
     def observe(self, indices: np.ndarray) -> Rows:
-        seen: Any = self._view.observe(self._batch.worlds)
+        seen = self._view.observe(self._batch.worlds)
         if self._name == "structured":
             route = seen["route"] * seen["route_mask"][..., None]
             rows = {"ego": np.concatenate([seen["ego"], route.reshape(len(route), -1)], axis=1)[indices]}
@@ -52,7 +52,7 @@ class TokenView:
                 rows[name], rows[f"{name}_mask"] = seen[name][indices], seen[f"{name}_mask"][indices] > 0
         elif self._extra is not None:
             # what a picture does not show: speed, limit, where the route goes
-            rows = {"ego": np.asarray(self._extra.observe(self._batch.worlds))[indices, :36], "image": seen[indices]}
+            rows = {"ego": self._extra.observe(self._batch.worlds)[indices, :36], "image": seen[indices]}
         elif self._name in NEIGHBOURS:
             own, count, values = NEIGHBOURS[self._name]
             others = seen[indices, own : own + count * values].reshape(len(indices), count, values)

@@ -209,7 +209,7 @@ def test_a_mirror_sees_what_is_there(session: CarlaSession):
             )  # up to a tick late
         assert seen > 5
         assert mirror.criteria["finished"][0] == RouteEnd.RUNNING
-        observations = [make_observation("vector", world.routes, 1).observe(each.worlds) for each in (world, mirror)]
+        observations = [make_observation("vector", each).observe(each.worlds) for each in (world, mirror)]
         assert np.abs(observations[0][:, :8] - observations[1][:, :8]).max() < 0.01  # what it sees of the ego
         with pytest.raises(SimulatorError, match="ticked by others"):
             mirror.tick(np.zeros((1, 3)))

@@ -20,8 +20,9 @@ import gymnasium as gym
 import numpy as np
 
 from envs.actions.base import Actions
-from envs.path_control import bend_speed, pedals, steer_on_line
+from envs.path_control import bend_speed, steer_on_line
 from envs.world import WorldBatch
+from simulator.dynamics import pedals
 from simulator.kernel import kernel
 from simulator.state import EGO
 from simulator.tracking import path_point

@@ -28,6 +28,12 @@ class Observation(ABC):
         `first`: number, within the batch, of the first of these worlds.
         """
 
+    def observe(self, worlds: np.ndarray) -> Observed:
+        """What is seen of all worlds of the batch, WORLD[B], in fresh arrays with a leading world axis."""
+        out = allocate(self.space, len(worlds))
+        self.write(worlds, out)
+        return out
+
     def snapshot(self, index: int) -> tuple[Any, ...]:
         """Copy of what is remembered of one world."""
         return ()
