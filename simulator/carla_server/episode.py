@@ -248,11 +248,11 @@ class Episode:
         """Look up lane and ground of an actor at once."""
         stand(self.world, self.body, self.net, actor.slot, 0.0)
 
-    def destroy(self, actor: Actor) -> list[Actor]:
+    def destroy(self, actor: Actor, *, with_parent: bool = False) -> list[Actor]:
         """Take an actor out of the world, with what hangs on it; returns all that went."""
         gone: list[Actor] = []
         for child in self.registry.children(actor.id):
-            gone += self.destroy(child)
+            gone += self.destroy(child, with_parent=True)
         row = actor.row
         self.frame.remove(row)
         for other in self.registry.actors.values():
@@ -261,7 +261,7 @@ class Episode:
         if actor.slot >= 0:
             remove_actor(self.world, actor.slot)
             self._carried_bodies = [a for a in self._carried_bodies if a is not actor]
-        self.registry.remove(actor)
+        self.registry.remove(actor, with_parent=with_parent)
         return [*gone, actor]
 
     def contacts(self, slot: int) -> list[tuple[Actor, tuple[float, float, float]]]:
