@@ -22,7 +22,7 @@ from simulator.collisions import mass_of
 from simulator.roads.network import RoadNetwork
 from simulator.scenery.tags import Tag
 from simulator.scenery.town import TownScenery, load_scenery
-from simulator.signals import reset_lights, show_lights
+from simulator.signals import reset_lights, show_group
 from simulator.state import MAX_ACTORS, MAX_GROUPS, MAX_LIGHTS, TICK_SECONDS, Behaviour, Role, empty_worlds
 
 FIRST_SLOT = 1  # slot 0 stays empty
@@ -286,10 +286,7 @@ class Episode:
         """A group of traffic lights begins its first phase anew."""
         self.worlds["group_phase"][0, group] = 0
         self.worlds["group_time"][0, group] = 0.0
-        frozen = self.worlds["group_frozen"][0, group]
-        self.worlds["group_frozen"][0, group] = 0
-        show_lights(self.world, self.net)
-        self.worlds["group_frozen"][0, group] = frozen
+        show_group(self.world, self.net, group)
 
     def street_lights(self) -> list[Any]:
         """LightState of every street lamp; what is written into the lists is kept."""
