@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import fake_drive
 import pytest
@@ -19,41 +20,29 @@ from simulator.errors import EvaluationError
 FAST = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 4}
 
 
-@pytest.fixture
-def cluster() -> Iterator[object]:
-    """A head and a second node, with room for one worker each."""
+SIZE = {"num_cpus": 1, "object_store_memory": 80_000_000}  # room for one worker
+
+
+@pytest.fixture(scope="module")
+def head() -> Iterator[Any]:
+    """A cluster of one node."""
     pytest.importorskip("ray", reason="needs Ray: pip install 'routegym[scale]'")
     from ray.cluster_utils import Cluster
 
-    size = {"num_cpus": 1, "object_store_memory": 80_000_000}
-    made = Cluster(initialize_head=True, head_node_args={**size, "_system_config": FAST})
-    try:
-        made.add_node(**size)
-        yield made
-    finally:
-        made.shutdown()
+    made = Cluster(initialize_head=True, head_node_args={**SIZE, "_system_config": FAST})
+    yield made
+    made.shutdown()
 
 
-def test_a_node_that_dies_costs_an_attempt_and_no_route(cluster, tmp_path: Path, monkeypatch, capsys):
-    monkeypatch.setenv("ROUTEGYM_FAKE_MARKS", str(tmp_path))
-    monkeypatch.setenv("ROUTEGYM_FAKE_HEAD", cluster.head_node.node_id)
-    ids = "123456"
-    routes = write_routes(tmp_path / "six.xml", dict.fromkeys(ids, "MiniTown"))
-    deeds = ",".join(f"node@{route_id}" for route_id in ids)
-    arguments = ["--routes", routes, "--agent", f"fake:{deeds}", "--workers", "2", "--out", tmp_path / "out", "--json"]
-    assert drive(*arguments, "--ray", cluster.address) == 0
-    scores = last_json(capsys)
-    assert scores["complete"] is True
-    assert scores["success_rate"] == 100.0
-    with Ledger(tmp_path / "out") as ledger:
-        attempts = ledger.attempts()
-    (lost,) = [attempt for attempt in attempts if attempt.reason]
-    assert lost.result.status == CRASHED
-    assert "Ray" in lost.reason
-    assert sorted(attempt.route_id for attempt in attempts if attempt.driven) == list(ids)
-    (driven,) = [a for a in attempts if a.route_id == lost.route_id and a.driven]
-    assert driven.number == 2
-    assert driven.result.notes[0].startswith("attempt 1 failed: its Ray actor died")
+@pytest.fixture
+def cluster(head: Any) -> Any:
+    """The head and a second node that is alive."""
+    for node in list(head.worker_nodes):
+        if not node.remaining_processes_alive():
+            head.remove_node(node, allow_graceful=False)
+    if not head.worker_nodes:
+        head.add_node(**SIZE)
+    return head
 
 
 def test_results_are_those_of_local_processes_and_failures_are_told_alike(cluster, tmp_path: Path, capsys):
@@ -80,6 +69,28 @@ def test_a_hanging_route_is_ended_on_ray_too(cluster, tmp_path: Path):
     assert "no progress for 2 s" in last["1"].reason
     assert last["2"].driven
     assert "drive_route" in (out / "logs" / "worker-1.log").read_text()
+
+
+def test_a_node_that_dies_costs_an_attempt_and_no_route(cluster, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.setenv("ROUTEGYM_FAKE_MARKS", str(tmp_path))
+    monkeypatch.setenv("ROUTEGYM_FAKE_HEAD", cluster.head_node.node_id)
+    ids = "123456"
+    routes = write_routes(tmp_path / "six.xml", dict.fromkeys(ids, "MiniTown"))
+    deeds = ",".join(f"node@{route_id}" for route_id in ids)
+    arguments = ["--routes", routes, "--agent", f"fake:{deeds}", "--workers", "2", "--out", tmp_path / "out", "--json"]
+    assert drive(*arguments, "--ray", cluster.address) == 0
+    scores = last_json(capsys)
+    assert scores["complete"] is True
+    assert scores["success_rate"] == 100.0
+    with Ledger(tmp_path / "out") as ledger:
+        attempts = ledger.attempts()
+    (lost,) = [attempt for attempt in attempts if attempt.reason]
+    assert lost.result.status == CRASHED
+    assert "Ray" in lost.reason
+    assert sorted(attempt.route_id for attempt in attempts if attempt.driven) == list(ids)
+    (driven,) = [a for a in attempts if a.route_id == lost.route_id and a.driven]
+    assert driven.number == 2
+    assert driven.result.notes[0].startswith("attempt 1 failed: its Ray actor died")
 
 
 def test_a_machine_that_does_not_see_the_run_folder_says_so(tmp_path: Path):
