@@ -1,7 +1,8 @@
 """What a simulator does not tell of its actors, guessed from what can be seen of them.
 
 Background traffic and vehicles that move along a lane follow lanes, those that have never moved are held, walkers and
-everything else go straight on.
+everything else go straight on. Background traffic turns by chance; a scenario's vehicle goes where the one before it
+went, or straight on, as flows do, and stops for nobody.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import math
 from simulator.background import extend_plan
 from simulator.blueprints import Kind
 from simulator.kernel import kernel
-from simulator.state import EGO, MAX_PLAN, TICK_SECONDS, Behaviour, Role
+from simulator.roads.network import LaneType
+from simulator.state import EGO, MAX_PLAN, TICK_SECONDS, Behaviour, DriverFlag, Role
 from simulator.tracking import track_actor, track_ego
 
 _MOVES = 0.3  # m/s
@@ -22,11 +24,17 @@ _NONE, _VEHICLE, _BICYCLE = int(Kind.NONE), int(Kind.VEHICLE), int(Kind.BICYCLE)
 _LANES, _WALK, _HOLD = int(Behaviour.LANES), int(Behaviour.WALK), int(Behaviour.HOLD)
 _CONTROLLED = int(Behaviour.CONTROLLED)
 _BACKGROUND = int(Role.BACKGROUND)
+_DRIVING = int(LaneType.DRIVING)
+_HEEDLESS = int(DriverFlag.IGNORE_LIGHTS | DriverFlag.IGNORE_SIGNS | DriverFlag.IGNORE_VEHICLES)
 
 
 @kernel
-def place_seen(w, net, routes, moved):  # type: ignore[no-untyped-def]
-    """Lanes, plans and behaviours of everybody, from poses and speeds. `moved`: int64[A], 1 for who has ever moved."""
+def place_seen(w, net, routes, moved, followed):  # type: ignore[no-untyped-def]
+    """Lanes, plans and behaviours of everybody, from poses and speeds.
+
+    `moved`: int64[A], 1 for who has ever moved. `followed`: int64[lanes], the lane on which the last vehicle of a
+    scenario went on from each, -1 none.
+    """
     track_actor(w, net, EGO)
     track_ego(w, net, routes)
     for i in range(1, w.num_slots):
@@ -52,7 +60,13 @@ def place_seen(w, net, routes, moved):  # type: ignore[no-untyped-def]
         w.behaviour[i] = _LANES
         if w.lane[i] != before:
             shift_plan(w, i)
-        extend_plan(w, net, i)
+        if w.role[i] == _BACKGROUND:
+            extend_plan(w, net, i)
+        else:
+            w.driver_flags[i] = _HEEDLESS
+            if w.lane[i] != before and before >= 0 and goes_on(net, before, w.lane[i]):
+                followed[before] = w.lane[i]
+            expect_plan(w, net, followed, i)
         w.waiting[i] = w.waiting[i] + TICK_SECONDS if speed < 0.5 else 0.0
         find_junction(w, net, i)
 
@@ -82,6 +96,47 @@ def shift_plan(w, i):  # type: ignore[no-untyped-def]
     for k in range(MAX_PLAN):
         w.plan[i, k] = w.plan[i, at + k] if at >= 0 and at + k < MAX_PLAN else -1
     w.plan[i, 0] = lane
+
+
+@kernel
+def goes_on(net, lane, way):  # type: ignore[no-untyped-def]
+    """Whether `way` begins where `lane` ends."""
+    for q in range(net.succ_first[lane], net.succ_first[lane + 1]):
+        if net.succ_lane[q] == way:
+            return True
+    return False
+
+
+@kernel
+def expect_plan(w, net, followed, i):  # type: ignore[no-untyped-def]
+    """Plan the way that others of a scenario went before, straight on where nobody did."""
+    for k in range(1, MAX_PLAN):
+        lane = w.plan[i, k - 1]
+        if lane < 0:
+            return
+        way = followed[lane] if followed[lane] >= 0 else straight_on(net, lane)
+        if w.plan[i, k] != way:
+            w.plan[i, k] = way
+            for rest in range(k + 1, MAX_PLAN):
+                w.plan[i, rest] = -1
+
+
+@kernel
+def straight_on(net, lane):  # type: ignore[no-untyped-def]
+    """The driving lane after this one that turns least, -1 where there is none."""
+    yaw = net.point_yaw[net.lane_first[lane + 1] - 1]
+    best = -1
+    least = 10.0
+    for q in range(net.succ_first[lane], net.succ_first[lane + 1]):
+        way = net.succ_lane[q]
+        if net.lane_type[way] != _DRIVING:
+            continue
+        turn = net.point_yaw[net.lane_first[way + 1] - 1] - yaw
+        turn = abs(math.atan2(math.sin(turn), math.cos(turn)))
+        if turn < least:
+            best = way
+            least = turn
+    return best
 
 
 @kernel

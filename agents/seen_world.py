@@ -47,6 +47,7 @@ class SeenWorld:
         self._slots: dict[int, int] = {}
         self._light_of: dict[int, int] = {}  # actor id -> light index
         self._moved = np.zeros(MAX_ACTORS, np.int64)
+        self._followed = np.full(len(routes.network.arrays.lane_length), -1, np.int64)
 
     def meet(self, known: Mapping[str, Mapping[str, Any]]) -> None:
         """Learn what never changes about actors, as `WorldReader` tells it."""
@@ -88,7 +89,7 @@ class SeenWorld:
         self._see_lights(w, lights)
         w["tick"] += 1
         w["time"] = w["tick"] * TICK_SECONDS
-        place_seen(self.batch.worlds[0], self.batch.routes.net, self.batch.routes.arrays, self._moved)
+        place_seen(w, self.batch.routes.net, self.batch.routes.arrays, self._moved, self._followed)
 
     def _slot(self, w: np.void, number: int) -> int:
         if number in self._slots:
@@ -159,8 +160,9 @@ def _put(w: np.void, slot: int, row: np.ndarray, known: Mapping[str, Any]) -> No
     w["acceleration"][slot] = dt_speed
     w["yaw_rate"][slot] = math.radians(row[_WZ])
     w["throttle"][slot], w["brake"][slot], w["steer"][slot] = row[_THROTTLE], row[_BRAKE], row[_STEER]
-    if slot != EGO and BLUEPRINTS[blueprint].special_type == "emergency":
-        w["lights"][slot] = SPECIAL
+    if slot != EGO:
+        siren = SPECIAL if BLUEPRINTS[blueprint].special_type == "emergency" else 0
+        w["lights"][slot] = int(known.get("lamps", 0)) | siren
 
 
 def _role(known: Mapping[str, Any]) -> int:

@@ -1,8 +1,8 @@
 """The table of docs/official.md, from run folders of `run_eval.py --official`: `python -m benchmarks.official A B`.
 
-One row a route and one group of columns a run: status, driving score, and how many times faster than real time the
-official evaluator drove it (its own `duration_game` / `duration_system`). `--write docs/official.md` puts the table
-between the page's two marks.
+One row a route and one group of columns an agent, of whose runs the later ones named count: status, driving score, and
+how many times faster than real time the official evaluator drove it (its own `duration_game` / `duration_system`).
+`--write docs/official.md` puts the table between the page's two marks.
 """
 
 from __future__ import annotations
@@ -62,7 +62,10 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders")
     parser.add_argument("--write", type=Path, metavar="FILE", help="page to write it to")
     options = parser.parse_args()
-    text = table([read_results(folder) for folder in options.runs])
+    runs: dict[str, dict[str, RouteResult]] = {}
+    for agent, results in map(read_results, options.runs):
+        runs.setdefault(agent, {}).update(results)
+    text = table(list(runs.items()))
     if options.write is None:
         print(text)
         return

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from evaluation import guard
+from envs.carla import keeper
 
+_GRACE_S = 5.0  # to end by itself
 _STOP_S = 15.0
 
 
 class ProcessGroup:
-    """A running command under a guard (`evaluation.guard`).
+    """A running command under a keeper (`envs.carla.keeper`).
 
     Attributes:
         output: file descriptor to read its output and that of all it starts from, without blocking; -1 with a log.
@@ -37,7 +38,7 @@ class ProcessGroup:
         Raises:
             OSError: when no process can be started.
         """
-        self._mark = uuid.uuid4().hex
+        config = {"start": list(command), "stop": [], "grace": _GRACE_S, "outlived": False}
         reader = -1
         if log is None:
             reader, writer = os.pipe()
@@ -46,7 +47,7 @@ class ProcessGroup:
             writer = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", guard.__file__, self._mark, *command],
+                [sys.executable, "-I", "-S", keeper.__file__, json.dumps(config)],
                 cwd=cwd,
                 env=dict(environment),
                 stdin=subprocess.PIPE,
@@ -70,8 +71,10 @@ class ProcessGroup:
         try:
             self._process.wait(_STOP_S)
         except subprocess.TimeoutExpired:
+            for pid in keeper.descendants(self._process.pid):
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
             self._process.kill()
-            guard.kill_marked(self._mark, signal.SIGKILL)
             self._process.wait()
 
     def close(self) -> None:

@@ -126,22 +126,26 @@ class WorldReader:
     """The actors and lights of a running CARLA world, as arrays.
 
     `actors`: float64[N, 17], `ACTOR_COLUMNS`, the ego vehicle first; those far away are left out. `lights`: int64[K, 2]
-    actor id and state (CARLA's numbers, bit 8 set when frozen). What never changes about an actor is told once, in
-    `known`: type, role, half sizes and centre of its box; of a light its OpenDRIVE id.
+    actor id and state (CARLA's numbers, bit 8 set when frozen). What hardly changes about an actor is told once, and
+    again when it has changed, in `known`: type, role, half sizes and centre of its box, and the lights of a scenario's
+    vehicle that stands, which tell a breakdown from a parked car; of a traffic light its OpenDRIVE id.
     """
 
     REACH = 200.0  # m around the ego vehicle
+    LAMPS_EVERY = 10  # ticks between two questions for the lights of a vehicle that stands: each goes to the server
 
     def __init__(self, world, ego):
         self._world, self._ego = world, ego
         self._actors, self._lights = {}, {}
         self._passed_over = set()
-        self._frame = None
+        self._lamps = {}  # of scenarios' vehicles, by actor id
+        self._ticks = 0
 
     def read(self):
         """(arrays, known) of the present tick; `known` holds actors that are new since the last call."""
         snapshot = self._world.get_snapshot()
         known = self._meet([state.id for state in snapshot])
+        self._ticks += 1
         here = self._ego.get_location()
         rows = []
         for number, actor in self._actors.items():
@@ -152,8 +156,11 @@ class WorldReader:
             at = place.location
             if number != self._ego.id and math.hypot(at.x - here.x, at.y - here.y) > self.REACH:
                 continue
+            speed = state.get_velocity()
+            if number in self._lamps and (self._ticks + number) % self.LAMPS_EVERY == 0 and speed.length() < 0.1:
+                self._ask_lamps(actor, known)
             row = [float(number), at.x, at.y, at.z, place.rotation.roll, place.rotation.pitch, place.rotation.yaw]
-            for vector in (state.get_velocity(), state.get_acceleration()):
+            for vector in (speed, state.get_acceleration()):
                 row += [vector.x, vector.y, vector.z]
             row.append(state.get_angular_velocity().z)
             row += [0.0, 0.0, 0.0]
@@ -176,6 +183,7 @@ class WorldReader:
         present = set(numbers)
         for number in [n for n in self._actors if n not in present]:
             del self._actors[number]
+            self._lamps.pop(number, None)
         new = [n for n in numbers if n not in self._actors and n not in self._lights and n not in self._passed_over]
         known = {}
         for actor in self._world.get_actors(new) if new else ():
@@ -185,16 +193,32 @@ class WorldReader:
                 known[str(actor.id)] = {"type": kind, "opendrive": actor.get_opendrive_id()}
             elif kind.startswith(_MOVING):
                 self._actors[actor.id] = actor
-                box = actor.bounding_box
-                known[str(actor.id)] = {
-                    "type": kind,
-                    "role": actor.attributes.get("role_name", ""),
-                    "half": [box.extent.x, box.extent.y, box.extent.z],
-                    "centre": [box.location.x, box.location.y, box.location.z],
-                }
+                known[str(actor.id)] = _facts(actor)
+                if kind.startswith("vehicle.") and known[str(actor.id)]["role"].startswith("scenario"):
+                    self._lamps[actor.id] = 0
             else:
                 self._passed_over.add(actor.id)
         return known
+
+    def _ask_lamps(self, actor, known):
+        try:
+            lamps = int(actor.get_light_state())
+        except RuntimeError:  # the actor has just been destroyed
+            return
+        if lamps != self._lamps[actor.id]:
+            self._lamps[actor.id] = lamps
+            known[str(actor.id)] = dict(_facts(actor), lamps=lamps)
+
+
+def _facts(actor):
+    """What `WorldReader` tells once about an actor that can move."""
+    box = actor.bounding_box
+    return {
+        "type": actor.type_id,
+        "role": actor.attributes.get("role_name", ""),
+        "half": [box.extent.x, box.extent.y, box.extent.z],
+        "centre": [box.location.x, box.location.y, box.location.z],
+    }
 
 
 class RouteGymAgent(AutonomousAgent):

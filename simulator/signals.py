@@ -31,8 +31,10 @@ def tick_lights(w, net):  # type: ignore[no-untyped-def]
 
 @kernel
 def run_lights(w, net, seconds):  # type: ignore[no-untyped-def]
-    """Advance all groups by `seconds` and set their lights."""
-    changed = False
+    """Advance all groups by `seconds` and set the lights of those that change.
+
+    A light that somebody has set by hand keeps its state until its own group changes, as in CARLA.
+    """
     for g in range(net.group_junction.shape[0]):
         if w.group_frozen[g] == 1:
             continue
@@ -49,26 +51,30 @@ def run_lights(w, net, seconds):  # type: ignore[no-untyped-def]
         if w.group_time[g] >= total - 1e-9:
             w.group_time[g] = 0.0
             w.group_phase[g] = (w.group_phase[g] + 1) % count
-            changed = True
+            show_group(w, net, g)
         elif (before < green <= w.group_time[g] + 1e-9) or (before < yellow <= w.group_time[g] + 1e-9):
-            changed = True
-    if changed:
-        show_lights(w, net)
+            show_group(w, net, g)
 
 
 @kernel
 def show_lights(w, net):  # type: ignore[no-untyped-def]
     """Set every light that no scenario holds from its group's phase and time."""
+    for g in range(net.group_junction.shape[0]):
+        if w.group_frozen[g] == 0:
+            show_group(w, net, g)
+
+
+@kernel
+def show_group(w, net, g):  # type: ignore[no-untyped-def]
+    """Set the lights of one group from its phase and time."""
+    h = net.group_first[g] + w.group_phase[g]
+    t = w.group_time[g] + 1e-9
     for i in range(net.light_group.shape[0]):
-        g = net.light_group[i]
-        if w.group_frozen[g] == 1:
+        if net.light_group[i] != g:
             continue
         if net.light_phase[i] != w.group_phase[g]:
             w.light_state[i] = _RED
-            continue
-        h = net.group_first[g] + w.group_phase[g]
-        t = w.group_time[g] + 1e-9
-        if t < net.phase_green[h]:
+        elif t < net.phase_green[h]:
             w.light_state[i] = _GREEN
         elif t < net.phase_green[h] + net.phase_yellow[h]:
             w.light_state[i] = _YELLOW
@@ -89,4 +95,4 @@ def hold_lights(w, net, group, state):  # type: ignore[no-untyped-def]
 def release_lights(w, net, group):  # type: ignore[no-untyped-def]
     """Let a group run on from where it was held."""
     w.group_frozen[group] = 0
-    show_lights(w, net)
+    show_group(w, net, group)

@@ -90,8 +90,9 @@ def main():
     command = "{}/CarlaUE4.sh -RenderOffScreen -nosound -carla-rpc-port={} -graphicsadapter={}".format(
         os.environ["CARLA_ROOT"], options.port, options.gpu_rank
     )
-    server = subprocess.Popen(command, shell=True, preexec_fn=os.setsid)
+    server = subprocess.Popen(command, shell=True, preexec_fn=os.setsid, stdout=subprocess.PIPE, text=True)
     atexit.register(os.killpg, server.pid, signal.SIGKILL)
+    print(server.stdout.readline(), end="", flush=True)  # it is up
     wanted = options.routes_subset.split(",")
     routes = [route for route in ElementTree.parse(options.routes).getroot() if route.get("id") in wanted]
     records = []

@@ -244,7 +244,7 @@ def test_a_walker_walks_where_it_is_told(world):
     assert walker.get_control().speed == pytest.approx(1.5)
 
 
-def test_what_is_attached_goes_along_and_dies_with_its_parent(world):
+def test_what_is_attached_goes_along_and_dies_with_its_parent(shared, world):
     car = spawn(world)
     camera = world.get_blueprint_library().find("sensor.other.gnss")
     sensor = world.spawn_actor(camera, carla.Transform(carla.Location(x=1.0, z=2.0)), attach_to=car)
@@ -257,7 +257,10 @@ def test_what_is_attached_goes_along_and_dies_with_its_parent(world):
         assert actor.parent.id == car.id
         assert actor.get_location().distance(car.get_transform().transform(place)) < 0.01
     gone = {car.id, sensor.id, cone.id}
-    car.destroy()
+    assert car.destroy()
+    destroy = carla.command.DestroyActor
+    answers = shared[1].apply_batch_sync([destroy(sensor.id), destroy(sensor.id), destroy(car.id)])
+    assert [answer.has_error() for answer in answers] == [False, True, True]  # in CARLA the sensor is still there
     world.tick()
     assert not gone & {actor.id for actor in world.get_actors()}
 

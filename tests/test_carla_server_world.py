@@ -288,6 +288,33 @@ def test_lights_run_through_green_yellow_and_all_red(world):
     assert seen == [carla.TrafficLightState.Green, carla.TrafficLightState.Yellow, None, carla.TrafficLightState.Green]
 
 
+def test_a_light_that_a_client_sets_stays_so_until_its_own_group_changes(world):
+    """As the official scenarios hold lights: a state, and times so long that the group does not change."""
+    light, *others = world.get_actors().filter("traffic.traffic_light")
+    group = light.get_group_traffic_lights()
+    times = (light.get_green_time(), light.get_yellow_time(), light.get_red_time())
+    for one in group:
+        one.set_green_time(1000.0)
+        one.set_yellow_time(1000.0)
+        one.set_red_time(1000.0)
+    elsewhere = next(other for other in others if other.id not in {one.id for one in group})
+    state = elsewhere.get_state()
+    for wanted in (carla.TrafficLightState.Green, carla.TrafficLightState.Red):
+        light.set_state(wanted)
+        for _ in range(400):
+            world.tick()
+            if elsewhere.get_state() != state:
+                break
+        assert elsewhere.get_state() != state
+        assert light.get_state() == wanted
+        state = elsewhere.get_state()
+    for one in group:
+        one.set_green_time(times[0])
+        one.set_yellow_time(times[1])
+        one.set_red_time(times[2])
+    world.reset_all_traffic_lights()
+
+
 def test_a_light_that_was_set_stays_while_it_is_frozen(world):
     light = lights_of(world)[0]
     light.freeze(True)

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 import run_eval
-from evaluation.guard import VARIABLE
 from evaluation.ledger import read_ledger
 from evaluation.options import EXIT_INCOMPLETE, EXIT_INPUT, EXIT_OK
+from tests.carla_runs import MARK, marked
 
 ROOT = Path(__file__).resolve().parent.parent
 STAND_IN = Path(__file__).with_name("stand_in_evaluator.py")
@@ -24,7 +24,7 @@ IDS = ("3", "5", "7", "11")
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Path:
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder laid out like Bench2Drive and one like PythonAPI/carla beside it, with the stand-in as evaluator."""
     root = tmp_path / "Bench2Drive"
     for name in (
@@ -48,6 +48,7 @@ def checkout(tmp_path: Path) -> Path:
     )
     (tmp_path / "four.xml").write_text(f"<routes>{routes}</routes>")
     (tmp_path / "team_agent.py").write_text("")
+    monkeypatch.setenv(MARK, str(root))  # of every process that is started from here
     return root
 
 
@@ -69,20 +70,9 @@ def attempts(checkout: Path) -> dict[str, list[str]]:
     return found
 
 
-def guarded() -> list[str]:
-    """Command lines of all processes under a guard of any run."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            if entry.name.isdigit() and VARIABLE.encode() in (entry / "environ").read_bytes():
-                found.append((entry / "cmdline").read_text().replace("\0", " "))
-        except OSError:
-            continue
-    return found
-
-
 def left_running(checkout: Path) -> list[str]:
-    return [line for line in guarded() if str(checkout.parent) in line or "sleep 1000" in line]
+    """Command lines of all processes that a run of this checkout has started."""
+    return list(marked(str(checkout)).values())
 
 
 CRASHED, COMPLETED = "Failed - Simulation crashed", "Completed"

@@ -45,7 +45,13 @@ class ServerProcess:
         fields = {"{port}": str(self.ports.port), "{number}": str(number)}
         self.command = _fill(options.start, fields)
         self.log: Path | None = None
-        config = {"start": self.command, "stop": _fill(options.stop, fields), "grace": _GRACE_S}
+        stop = _fill(options.stop, fields)
+        config = {
+            "start": ["/bin/sh", "-c", self.command],
+            "stop": ["/bin/sh", "-c", stop] if stop else [],
+            "grace": _GRACE_S,
+            "outlived": True,
+        }
         with contextlib.ExitStack() as stack:
             output = None
             if options.log_folder:

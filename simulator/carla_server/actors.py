@@ -50,6 +50,7 @@ class Registry:
         self.next_id = first_id
         self.actors: dict[int, Actor] = {}
         self._dead: OrderedDict[int, Actor] = OrderedDict()
+        self._orphans: set[int] = set()  # of the dead, those that went with their parents
 
     def add(self, actor: Actor) -> None:
         self.actors[actor.id] = actor
@@ -58,12 +59,24 @@ class Registry:
         self.next_id += 1
         return self.next_id - 1
 
-    def remove(self, actor: Actor) -> None:
+    def remove(self, actor: Actor, *, with_parent: bool = False) -> None:
         """Clients ask about a destroyed actor until the next frame, so it is remembered for a while."""
         del self.actors[actor.id]
         self._dead[actor.id] = actor
+        if with_parent:
+            self._orphans.add(actor.id)
         while len(self._dead) > _TOMBSTONES:
-            self._dead.popitem(last=False)
+            self._orphans.discard(self._dead.popitem(last=False)[0])
+
+    def bury(self, actor_id: Any) -> bool:
+        """True, once, for an actor that went with its parent.
+
+        In CARLA what hangs on an actor stays when that is destroyed, so its owner destroys it as well.
+        """
+        if not isinstance(actor_id, int) or actor_id not in self._orphans:
+            return False
+        self._orphans.remove(actor_id)
+        return True
 
     def get(self, actor_id: Any, *, dead: bool = False) -> Actor:
         """An actor; with `dead` also one that was destroyed.

@@ -22,7 +22,7 @@ from simulator.collisions import mass_of
 from simulator.roads.network import RoadNetwork
 from simulator.scenery.tags import Tag
 from simulator.scenery.town import TownScenery, load_scenery
-from simulator.signals import reset_lights, show_lights
+from simulator.signals import reset_lights, show_group
 from simulator.state import MAX_ACTORS, MAX_GROUPS, MAX_LIGHTS, TICK_SECONDS, Behaviour, Role, empty_worlds
 
 FIRST_SLOT = 1  # slot 0 stays empty
@@ -248,11 +248,11 @@ class Episode:
         """Look up lane and ground of an actor at once."""
         stand(self.world, self.body, self.net, actor.slot, 0.0)
 
-    def destroy(self, actor: Actor) -> list[Actor]:
+    def destroy(self, actor: Actor, *, with_parent: bool = False) -> list[Actor]:
         """Take an actor out of the world, with what hangs on it; returns all that went."""
         gone: list[Actor] = []
         for child in self.registry.children(actor.id):
-            gone += self.destroy(child)
+            gone += self.destroy(child, with_parent=True)
         row = actor.row
         self.frame.remove(row)
         for other in self.registry.actors.values():
@@ -261,7 +261,7 @@ class Episode:
         if actor.slot >= 0:
             remove_actor(self.world, actor.slot)
             self._carried_bodies = [a for a in self._carried_bodies if a is not actor]
-        self.registry.remove(actor)
+        self.registry.remove(actor, with_parent=with_parent)
         return [*gone, actor]
 
     def contacts(self, slot: int) -> list[tuple[Actor, tuple[float, float, float]]]:
@@ -286,10 +286,7 @@ class Episode:
         """A group of traffic lights begins its first phase anew."""
         self.worlds["group_phase"][0, group] = 0
         self.worlds["group_time"][0, group] = 0.0
-        frozen = self.worlds["group_frozen"][0, group]
-        self.worlds["group_frozen"][0, group] = 0
-        show_lights(self.world, self.net)
-        self.worlds["group_frozen"][0, group] = frozen
+        show_group(self.world, self.net, group)
 
     def street_lights(self) -> list[Any]:
         """LightState of every street lamp; what is written into the lists is kept."""

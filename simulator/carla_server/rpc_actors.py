@@ -79,6 +79,8 @@ def _described(server: CarlaServer, description: Any) -> tuple[Definition, list[
 
 @method(Result.VALUE)
 def destroy_actor(server: CarlaServer, actor_id: Any) -> bool:
+    if server.episode.registry.bury(actor_id):
+        return True
     actor = server.episode.registry.get(actor_id)
     if actor.kind in (ActorKind.SPECTATOR, ActorKind.TRAFFIC_LIGHT, ActorKind.TRAFFIC_SIGN):
         raise RpcError(f"unable to destroy actor: {actor.type_id} {actor.id} belongs to the town")
