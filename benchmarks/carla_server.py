@@ -93,6 +93,8 @@ def loops(client: Any, server: int, vehicles: int, seconds: float, repeats: int,
     """Batch and tick."""
     import carla
 
+    from tests.carla_servers import destroy_all
+
     world = client.get_world()
     settings = world.get_settings()
     settings.synchronous_mode, settings.fixed_delta_seconds = True, 0.05
@@ -124,16 +126,14 @@ def loops(client: Any, server: int, vehicles: int, seconds: float, repeats: int,
     result = watch.result()
     for sensor in sensors:
         sensor.stop()
-    client.apply_batch_sync([carla.command.DestroyActor(a) for a in (*sensors, *cars)], True)
+    destroy_all(client, world, (*sensors, *cars))
     return result
 
 
 def under_traffic_manager(client: Any, server: int, vehicles: int, seconds: float, repeats: int) -> dict[str, Any]:
     """`world.tick()` while CARLA's Traffic Manager drives."""
-    import carla
-
     from benchmarks.traffic_manager import spawn_cars
-    from tests.carla_servers import free_port
+    from tests.carla_servers import destroy_all, free_port
 
     world = client.get_world()
     settings = world.get_settings()
@@ -147,7 +147,7 @@ def under_traffic_manager(client: Any, server: int, vehicles: int, seconds: floa
     for _ in range(repeats):
         watch.run(world.tick, seconds)
     result = watch.result()
-    client.apply_batch_sync([carla.command.DestroyActor(car) for car in cars], True)
+    destroy_all(client, world, cars)
     manager.shut_down()
     return result
 

@@ -62,7 +62,7 @@ def follow(suite: str, places: np.ndarray, lasts: np.ndarray, action: Any, skip:
         w = env.batch.worlds
         x, y, yaw = w["x"][:, EGO], w["y"][:, EGO], w["yaw"][:, EGO]
         if isinstance(action, Path):
-            ahead = [_point_ahead(places, tick, 3.0 * (k + 1)) for k in range(action.points)]
+            ahead = [_point_ahead(places, tick, x, y, 3.0 * (k + 1)) for k in range(action.points)]
         else:
             wanted = tick + np.arange(1, action.points + 1) * round(action.interval / TICK_SECONDS)
             ahead = [places[:, min(t, ticks - 1)] for t in wanted]
@@ -90,10 +90,13 @@ def follow(suite: str, places: np.ndarray, lasts: np.ndarray, action: Any, skip:
     return np.concatenate(errors)
 
 
-def _point_ahead(places: np.ndarray, tick: int, distance: float) -> np.ndarray:
-    """float64[B, 2]: the place `distance` metres further on each recorded way."""
+def _point_ahead(places: np.ndarray, tick: int, x: np.ndarray, y: np.ndarray, distance: float) -> np.ndarray:
+    """float64[B, 2]: the place `distance` metres further on each recorded way, from where it is nearest to the ego."""
     found = np.empty((len(places), 2))
-    for b, way in enumerate(places[:, tick:]):
+    first = max(tick - 100, 0)
+    for b in range(len(places)):
+        near = places[b, first : tick + 100]
+        way = places[b, first + int(np.hypot(near[:, 0] - x[b], near[:, 1] - y[b]).argmin()) :]
         steps = np.linalg.norm(np.diff(way, axis=0), axis=-1)
         along = np.concatenate([[0.0], np.cumsum(steps)])
         found[b] = [np.interp(distance, along, way[:, k]) for k in (0, 1)]

@@ -34,6 +34,8 @@ def drive(client: Any, manager_port: int, vehicles: int, ticks: int, seed: int =
     """
     import carla
 
+    from tests.carla_servers import destroy_all
+
     world = client.get_world()
     town = world.get_map()
     settings = world.get_settings()
@@ -70,7 +72,7 @@ def drive(client: Any, manager_port: int, vehicles: int, ticks: int, seed: int =
     seconds = time.perf_counter() - began
     for sensor in sensors:
         sensor.stop()
-    client.apply_batch_sync([carla.command.DestroyActor(a.id) for a in (*sensors, *cars)], True)
+    destroy_all(client, world, (*sensors, *cars))
     manager.shut_down()
     errors.sort()
     return {
@@ -107,7 +109,8 @@ def spawn_cars(client: Any, world: Any, manager: Any, vehicles: int, seed: int) 
         blueprint.set_attribute("role_name", "autopilot")
         after = carla.command.SetAutopilot(carla.command.FutureActor, True, port)
         batch.append(carla.command.SpawnActor(blueprint, point).then(after))
-    ids = [answer.actor_id for answer in client.apply_batch_sync(batch, True) if not answer.error]
+    ids = [answer.actor_id for answer in client.apply_batch_sync(batch, False) if not answer.error]
+    world.tick()
     return list(world.get_actors(ids))
 
 

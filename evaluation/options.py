@@ -99,6 +99,18 @@ class BackendOptions:
 
 
 @dataclass(frozen=True)
+class ScaleOptions:
+    """More than one machine (docs/scale.md)."""
+
+    ray: Annotated[str, tyro.conf.arg(metavar="[ADDRESS]")] = ""
+    """Spread --workers over a Ray cluster: HOST:PORT of its head. Without an address: the cluster in RAY_ADDRESS or of
+    this machine, or else one that is started here for this run."""
+
+    ray_gpus: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.0
+    """GPUs that each worker on Ray claims, such as 0.25; with 0 it sees none."""
+
+
+@dataclass(frozen=True)
 class RunOptions:
     """Drive an agent closed-loop over the routes of a file and score it like the leaderboard."""
 
@@ -168,6 +180,9 @@ class RunOptions:
 
     evaluator: OfficialOptions = OfficialOptions()
     """The official evaluator."""
+
+    scale: ScaleOptions = ScaleOptions()
+    """More than one machine."""
 
 
 @dataclass(frozen=True)
@@ -374,6 +389,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
     elif not arguments[0].startswith("-") and arguments[0] not in _COMMANDS:
         print(f"error: '{arguments[0]}' is no command; commands: {', '.join(_COMMANDS)}", file=sys.stderr)
         raise SystemExit(EXIT_INPUT)
+    arguments = _with_ray_address(arguments)
     subcommands = (
         Annotated[RunOptions, tyro.conf.subcommand("run")]
         | Annotated[ReportOptions, tyro.conf.subcommand("report")]
@@ -397,3 +413,12 @@ def parse_options(arguments: Sequence[str]) -> Options:
             print(_EPILOGUE)
         raise
     return options
+
+
+def _with_ray_address(arguments: list[str]) -> list[str]:
+    """`--ray` may stand alone; the address is then `auto`."""
+    given = list(arguments)
+    for k in reversed([k for k, each in enumerate(arguments) if each == "--ray"]):
+        if k + 1 == len(arguments) or arguments[k + 1].startswith("-"):
+            given.insert(k + 1, "auto")
+    return given

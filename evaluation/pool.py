@@ -1,7 +1,8 @@
-"""Worker processes that drive routes, one route at a time each, and survive whatever a route does to them.
+"""Workers that drive routes, one route at a time each, and survive whatever a route does to them.
 
-Workers are fresh interpreters, each in its own process group. A worker that dies or falls silent is replaced; its route
-is driven once more and then recorded as crashed. The pool stores nothing: it yields events for the ledger.
+A worker that dies or falls silent is replaced; its route is driven once more and then recorded as crashed. The pool
+stores nothing: it yields events for the ledger. What a worker is, it is told by `Start`: a process of this machine by
+default (`evaluation.worker_process`), or an actor somewhere on a Ray cluster (`evaluation.ray_workers`).
 """
 
 from __future__ import annotations
@@ -11,18 +12,17 @@ import dataclasses
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, Pipe, wait
+from multiprocessing.connection import wait
 from pathlib import Path
 
 from evaluation.ledger import Attempt, decode_result
 from evaluation.tasks import CRASHED, RouteTask
+from evaluation.worker_process import PoolWorker, Setting, start_process
 from leaderboard_adapters.records import RouteResult
 from leaderboard_adapters.scores import SCORER
 from simulator.errors import EvaluationError
@@ -35,15 +35,9 @@ _START_TRIES = 3
 _GIVE_UP = 6  # failures of a worker's simulator in a row after which the rest is not tried
 _START_TIMEOUT_S = 120.0
 _POLL_S = 0.5  # how often a dead worker is looked for whose pipe a grandchild still holds open
-_GRACE_S = 2.0
 
-#: The worker imports from the same places as this process, whatever its working directory holds.
-_BOOT = """
-import json, sys
-sys.path[:] = json.loads(sys.argv[1])
-from evaluation.worker import main
-main(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5]))
-"""
+#: Starts the worker with a number, from 1: (number, setting) -> worker.
+Start = Callable[[int, Setting], PoolWorker]
 
 
 class Interrupted(KeyboardInterrupt):
@@ -83,7 +77,7 @@ PoolEvent = RouteStarted | RouteProgress | RouteEnded
 
 
 class Pool:
-    """Drives tasks on `workers` processes; see `events`."""
+    """Drives tasks on a number of workers; see `events`."""
 
     def __init__(
         self,
@@ -95,28 +89,30 @@ class Pool:
         earlier: Mapping[str, Sequence[str]] | None = None,
         log_folder: Path | None = None,
         memory_gb: float = 0.0,
+        start: Start = start_process,
     ) -> None:
         """Nothing starts before `events` is iterated.
 
         Args:
             tasks: in the order in which to drive them.
-            workers: number of processes, at least 1.
+            workers: number of workers, at least 1.
             driver: `module:function` that the workers call, see `evaluation.worker.Driver`.
             timeout_s: seconds without progress after which a worker counts as hung.
             earlier: reasons of the failed attempts that a record id already has.
             log_folder: where each worker's output goes (`worker-<n>.log`); the caller's standard error without it.
             memory_gb: resident memory of a worker from which it is replaced between routes; 0: never.
+            start: what a worker is; a process of this machine by default.
         """
         self._pending = deque(tasks)
         self._size = max(1, min(workers, len(tasks)))
-        self._driver = driver
+        self._start_worker = start
+        self._setting = Setting(driver, memory_gb, log_folder)
         self._timeout_s = timeout_s
         self._reasons: dict[str, list[str]] = {key: list(value) for key, value in (earlier or {}).items()}
         self._tries: dict[str, int] = {}
         self._log_folder = log_folder
-        self._memory_gb = memory_gb
         self._simulator_failures = 0  # since a route was last driven to its end
-        self._workers: list[_Worker] = []
+        self._workers: list[PoolWorker] = []
         self._failed_starts = 0
 
     def events(self) -> Generator[PoolEvent, None, None]:
@@ -140,30 +136,12 @@ class Pool:
                 for worker in list(self._workers):
                     yield from self._receive(worker)
 
-    def _start(self, number: int) -> _Worker:
-        ours, theirs = Pipe()
-        log: int | None = None
+    def _start(self, number: int) -> PoolWorker:
         if self._log_folder is not None:
             self._log_folder.mkdir(parents=True, exist_ok=True)
-            log = os.open(self._log_folder / f"worker-{number}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        search_path = json.dumps([os.path.abspath(entry) for entry in sys.path])
-        numbers = (theirs.fileno(), os.getpid(), self._memory_gb)
-        try:
-            process = subprocess.Popen(
-                [sys.executable, "-c", _BOOT, search_path, self._driver, *map(str, numbers)],
-                stdin=subprocess.DEVNULL,
-                stdout=2 if log is None else log,  # standard output belongs to the command's own answer
-                stderr=log,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,  # the terminal's Ctrl-C is ours to handle; and the whole group can be ended
-            )
-        finally:
-            theirs.close()
-            if log is not None:
-                os.close(log)
-        return _Worker(number, process, ours)
+        return self._start_worker(number, self._setting)
 
-    def _assign(self, worker: _Worker) -> RouteStarted:
+    def _assign(self, worker: PoolWorker) -> RouteStarted:
         task = self._pending.popleft()
         worker.task, worker.tick, worker.completion = task, 0, 0.0
         worker.started, worker.last_heard = time.time(), time.monotonic()
@@ -171,23 +149,25 @@ class Pool:
             worker.connection.send_bytes(json.dumps({"task": dataclasses.asdict(task)}).encode())
         return RouteStarted(task, len(self._reasons.get(task.record_id, ())) + 1, worker.number)
 
-    def _receive(self, worker: _Worker) -> Iterator[PoolEvent]:
+    def _receive(self, worker: PoolWorker) -> Iterator[PoolEvent]:
         """Everything that a worker has said, and what follows from its silence."""
         # Looked at before the pipe, so that nothing a worker said before its end is missed.
-        dead = worker.process.poll() is not None or worker.leaving
+        dead = worker.gone() or worker.leaving
         try:
             while worker.connection.poll():
                 yield from self._understand(worker, json.loads(worker.connection.recv_bytes()))
         except (EOFError, OSError):
             dead = True
         limit = self._timeout_s if worker.ready else max(self._timeout_s, _START_TIMEOUT_S)
+        if worker.waits_for_place and not worker.ready and any(other.ready for other in self._workers):
+            worker.last_heard = time.monotonic()  # the cluster is full; it may have room later
         if dead:
             yield from self._replace(worker, worker.end())
         elif (worker.task or not worker.ready) and time.monotonic() - worker.last_heard > limit:
             worker.abort()
             yield from self._replace(worker, f"no progress for {self._timeout_s:g} s")
 
-    def _understand(self, worker: _Worker, message: dict[str, object]) -> Iterator[PoolEvent]:
+    def _understand(self, worker: PoolWorker, message: dict[str, object]) -> Iterator[PoolEvent]:
         worker.last_heard = time.monotonic()
         match message:
             case {"ready": _}:
@@ -210,7 +190,7 @@ class Pool:
                 yield self._ended(worker, failed_result(worker.task, status), reason)
         worker.leaving = worker.leaving or "leaving" in message
 
-    def _replace(self, worker: _Worker, how: str) -> Iterator[PoolEvent]:
+    def _replace(self, worker: PoolWorker, how: str) -> Iterator[PoolEvent]:
         """Record what a lost worker was doing, and start another one if there is work left."""
         self._workers.remove(worker)
         if worker.task is None and not worker.ready and not worker.leaving:
@@ -223,14 +203,14 @@ class Pool:
             self._workers.append(self._start(worker.number))
             self._workers.sort(key=lambda w: w.number)
 
-    def _give_up(self, worker: _Worker, reason: str) -> Iterator[RouteEnded]:
+    def _give_up(self, worker: PoolWorker, reason: str) -> Iterator[RouteEnded]:
         """Record all that is left as not driven: the simulator does not work, and waiting for it takes long."""
         while self._pending:
             worker.task, worker.tick, worker.started = self._pending.popleft(), 0, time.time()
             why = f"not driven, as the simulator failed {self._simulator_failures} times in a row; the last: {reason}"
             yield self._ended(worker, failed_result(worker.task, CRASHED), why)
 
-    def _failed(self, worker: _Worker, reason: str) -> RouteEnded:
+    def _failed(self, worker: PoolWorker, reason: str) -> RouteEnded:
         """An attempt came to nothing through no fault of the agent; the route is driven once more if it may be."""
         assert worker.task is not None
         task, key = worker.task, worker.task.record_id
@@ -240,7 +220,7 @@ class Pool:
             self._pending.append(task)
         return self._ended(worker, failed_result(task, CRASHED), reason, final=not again)
 
-    def _ended(self, worker: _Worker, result: RouteResult, reason: str, *, final: bool = True) -> RouteEnded:
+    def _ended(self, worker: PoolWorker, result: RouteResult, reason: str, *, final: bool = True) -> RouteEnded:
         task = worker.task
         assert task is not None
         reasons = self._reasons.setdefault(task.record_id, [])
@@ -263,7 +243,7 @@ class Pool:
         worker.task = None
         return RouteEnded(task, worker.number, attempt, final)
 
-    def _log_hint(self, worker: _Worker) -> str:
+    def _log_hint(self, worker: PoolWorker) -> str:
         if self._log_folder is None:
             return "its output above says why"
         return f"see {self._log_folder / f'worker-{worker.number}.log'}"
@@ -275,51 +255,8 @@ class Pool:
             if worker.task is not None:
                 worker.kill()
         for worker in self._workers:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                worker.process.wait(_GRACE_S)
-            worker.kill()
+            worker.dismiss()
         self._workers = []
-
-
-class _Worker:
-    """One process and what it is at. Times: `started` since 1970, `last_heard` monotonic, seconds."""
-
-    def __init__(self, number: int, process: subprocess.Popen[bytes], connection: Connection) -> None:
-        self.number = number
-        self.process = process
-        self.connection = connection
-        self.ready = False
-        self.leaving = False
-        self.task: RouteTask | None = None
-        self.started = 0.0
-        self.last_heard = time.monotonic()
-        self.tick = 0
-        self.completion = 0.0
-
-    def end(self) -> str:
-        """Clear away a worker that died by itself, and say how it died."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(_GRACE_S)
-        self.kill()
-        code = self.process.returncode
-        if code >= 0:
-            return f"the worker exited with code {code}"
-        cause = {signal.SIGKILL: " (out of memory, or killed from outside)", signal.SIGSEGV: " (segmentation fault)"}
-        return f"the worker was killed by {signal.Signals(-code).name}{cause.get(signal.Signals(-code), '')}"
-
-    def abort(self) -> None:
-        """End a hung worker; SIGABRT first, which makes it write its stack to the log."""
-        self.process.send_signal(signal.SIGABRT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(_GRACE_S)
-        self.kill()
-
-    def kill(self) -> None:
-        """Kill the worker and every process that it started."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        self.connection.close()
 
 
 def failed_result(task: RouteTask, status: str) -> RouteResult:

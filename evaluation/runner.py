@@ -8,7 +8,7 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,12 @@ from agents.registry import check_agent
 from evaluation.cold_start import compile_kernels
 from evaluation.ledger import LEDGER_NAME, Attempt, Ledger
 from evaluation.options import EXIT_BELOW, EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK, RunOptions
-from evaluation.pool import DRIVER, Pool, PoolEvent, RouteEnded
+from evaluation.pool import DRIVER, Pool, PoolEvent, RouteEnded, Start
 from evaluation.progress import progress_view
 from evaluation.run_folder import export
 from evaluation.summary import print_summary, say, summary_document
 from evaluation.tasks import NEVER_DRIVEN, RunPlan, plan_run
+from evaluation.worker_process import start_process
 from leaderboard_adapters.comfort import METRIC_FOLDER
 from leaderboard_adapters.recordings import FOLDER as RECORDINGS
 from leaderboard_adapters.records import RouteResult
@@ -47,6 +48,8 @@ def run(options: RunOptions, command: str, *, driver: str = DRIVER) -> int:
     Raises:
         RouteGymError: when the run cannot start or go on. What is finished stays in the ledger.
     """
+    if options.scale.ray and (options.evaluator.official or options.world.backend == "carla"):
+        raise EvaluationError("--ray spreads drives in the embedded town; leave out --official and --backend carla")
     if options.evaluator.official:
         from evaluation.official_command import run_official
 
@@ -211,16 +214,31 @@ def _drive(options: RunOptions, plan: RunPlan, ledger: Ledger, console: Console,
         tasks = [dataclasses.replace(task, carla=dataclasses.asdict(carla)) for task in tasks]
     if driver == DRIVER or carla:
         compile_kernels(console, folder / "logs")
-    pool = Pool(
-        tasks,
-        workers=max(options.workers, options.world.servers if carla else 1),
-        driver=driver,
-        timeout_s=silence(options.timeout, carla) if carla else options.timeout,
-        memory_gb=options.world.carla_memory if carla else 0.0,
-        earlier=earlier_reasons(attempts),
-        log_folder=folder / "logs",
-    )
-    record_events(pool.events(), ledger, console, len(plan.tasks), [attempt.result for attempt in done.values()])
+    with _starter(options, plan, folder) as start:
+        pool = Pool(
+            tasks,
+            workers=max(options.workers, options.world.servers if carla else 1),
+            driver=driver,
+            timeout_s=silence(options.timeout, carla) if carla else options.timeout,
+            memory_gb=options.world.carla_memory if carla else 0.0,
+            earlier=earlier_reasons(attempts),
+            log_folder=folder / "logs",
+            start=start,
+        )
+        record_events(pool.events(), ledger, console, len(plan.tasks), [attempt.result for attempt in done.values()])
+
+
+@contextlib.contextmanager
+def _starter(options: RunOptions, plan: RunPlan, folder: Path) -> Iterator[Start]:
+    """What starts workers: processes here, or on a Ray cluster."""
+    if not options.scale.ray:
+        yield start_process
+        return
+    from evaluation.ray_workers import ray_cluster
+
+    needs = [folder.resolve(), plan.route_file, *([options.maps.resolve()] if options.maps else [])]
+    with ray_cluster(options.scale.ray, gpus=options.scale.ray_gpus, needs=needs) as start:
+        yield start
 
 
 def record_events(

@@ -1,4 +1,4 @@
-"""The worker process: takes tasks as JSON messages, drives them one at a time, answers with progress and results.
+"""The worker: takes tasks as JSON messages, drives them one at a time, answers with progress and results.
 
 Messages to the worker:   {"task": {...}}
 Messages from the worker: {"ready": true}, {"progress": [tick, completion]}, {"result": "..."},
@@ -62,11 +62,7 @@ def serve(connection: Connection, driver: Driver, memory_gb: float = 0.0) -> Non
     threading.Thread(target=_listen, args=(connection, tasks, busy), daemon=True).start()
     _send(connection, {"ready": True})
     while (task := tasks.get()) is not None:
-        answer = _drive(connection, driver, task)
-        if memory_gb and (size := _resident_gb()) > memory_gb:
-            answer.setdefault("leaving", f"the worker had grown to {size:.2f} GB, the limit is {memory_gb:g} GB")
-        if _reasons_to_leave:
-            answer.setdefault("leaving", _reasons_to_leave[0])
+        answer = answer_task(driver, task, lambda message: _send(connection, message), memory_gb)
         busy.clear()  # before the answer, since the next task may follow at once
         _send(connection, answer)
         if "leaving" in answer:
@@ -87,8 +83,19 @@ def _listen(connection: Connection, tasks: queue.SimpleQueue[RouteTask | None], 
         tasks.put(RouteTask(**message["task"]))
 
 
-def _drive(connection: Connection, driver: Driver, task: RouteTask) -> dict[str, Any]:
-    """The answer to one task."""
+def answer_task(
+    driver: Driver, task: RouteTask, send: Callable[[dict[str, Any]], None], memory_gb: float = 0.0
+) -> dict[str, Any]:
+    """Drive one task; `send` is called with its progress, what is returned is its last message."""
+    answer = _drive(driver, task, send)
+    if memory_gb and (size := _resident_gb()) > memory_gb:
+        answer.setdefault("leaving", f"the worker had grown to {size:.2f} GB, the limit is {memory_gb:g} GB")
+    if _reasons_to_leave:
+        answer.setdefault("leaving", _reasons_to_leave[0])
+    return answer
+
+
+def _drive(driver: Driver, task: RouteTask, send: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     last_sent = -_PROGRESS_PERIOD_S
 
     def on_progress(tick: int, completion: float) -> None:
@@ -96,7 +103,7 @@ def _drive(connection: Connection, driver: Driver, task: RouteTask) -> dict[str,
         now = time.monotonic()
         if now - last_sent >= _PROGRESS_PERIOD_S:
             last_sent = now
-            _send(connection, {"progress": [int(tick), float(completion)]})
+            send({"progress": [int(tick), float(completion)]})
 
     try:
         result = driver(task, on_progress)

@@ -130,13 +130,10 @@ class RouteWorlds:
 
     def snapshot(self) -> dict[str, np.ndarray]:
         """Every bit of the worlds, by name, for a checkpoint."""
-        names = ("world", "director", "criteria", "switches")
-        records = dict(zip(names, self.batch.state, strict=True)) | {"reward": self.rewarder.memory}
-        kept: dict[str, np.ndarray] = {
-            name: array.view(np.uint8).reshape(len(array), -1).copy() for name, array in records.items()
-        }
-        memories = [self.driving.snapshot(b) for b in range(self.config.worlds)]
-        kept |= {f"driving{k}": np.stack(parts) for k, parts in enumerate(zip(*memories, strict=True))}
+        kept = {name: flat.copy() for name, flat in self._records().items()}
+        kept |= _stacked("driving", [self.driving.snapshot(b) for b in range(self.config.worlds)])
+        # windows of PDMS; the last of their parts, the finished ones, is for reading only
+        kept |= _stacked("window", [self.rewarder.snapshot(b)[1][:-1] for b in range(self.config.worlds)])
         kept |= {"steps": self.steps.copy(), "returns": self.returns.copy()}
         kept["draws"] = np.frombuffer(pack_draws(self.draws), np.uint8).copy()
         return kept
@@ -147,25 +144,40 @@ class RouteWorlds:
         Raises:
             TrainingError: when it was taken of another number or layout of worlds.
         """
-        names = ("world", "director", "criteria", "switches")
-        records = dict(zip(names, self.batch.state, strict=True)) | {"reward": self.rewarder.memory}
         try:
-            for name, array in records.items():
-                flat = array.view(np.uint8).reshape(len(array), -1)
+            for name, flat in self._records().items():
                 if flat.shape != kept[name].shape:
                     raise TrainingError(
                         f"the checkpoint's worlds ({name}: {kept[name].shape}) are not those of this version or "
                         f"configuration ({flat.shape}); start a new run"
                     )
                 flat[:] = kept[name]
-            count = len([name for name in kept if name.startswith("driving")])
             for b in range(self.config.worlds):
-                self.driving.restore(b, tuple(kept[f"driving{k}"][b].copy() for k in range(count)))
+                self.driving.restore(b, _unstacked("driving", kept, b))
+                windows = _unstacked("window", kept, b)
+                self.rewarder.restore(b, (self.rewarder.snapshot(b)[0], (*windows, ()) if windows else ()))
             self.steps[:] = kept["steps"]
             self.returns[:] = kept["returns"]
             unpack_draws(self.draws, kept["draws"].tobytes())
         except KeyError as error:
             raise TrainingError(f"the checkpoint lacks {error}; start a new run") from None
+
+    def _records(self) -> dict[str, np.ndarray]:
+        """State of the batch and memory of the reward, uint8[B, bytes] by name: views of them."""
+        names = ("world", "director", "criteria", "switches", "reward")
+        arrays = (*self.batch.state, self.rewarder.memory)
+        return {name: each.view(np.uint8).reshape(len(each), -1) for name, each in zip(names, arrays, strict=True)}
+
+
+def _stacked(name: str, memories: list[tuple[Any, ...]]) -> dict[str, np.ndarray]:
+    """What is remembered of each world, as arrays with a leading world axis, named and numbered."""
+    return {f"{name}{k}": np.stack(parts) for k, parts in enumerate(zip(*memories, strict=True))}
+
+
+def _unstacked(name: str, kept: dict[str, np.ndarray], b: int) -> tuple[np.ndarray, ...]:
+    """What is remembered of one world."""
+    count = len([each for each in kept if each.startswith(name)])
+    return tuple(kept[f"{name}{k}"][b].copy() for k in range(count))
 
 
 def _row(seen: Observed, b: int) -> Any:

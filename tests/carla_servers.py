@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +90,18 @@ def synchronous(world: Any, seconds: float = 0.05) -> None:
     settings.synchronous_mode = True
     settings.fixed_delta_seconds = seconds
     world.apply_settings(settings)
+
+
+def destroy_all(client: Any, world: Any, actors: Iterable[Any]) -> None:
+    """Destroy actors, and tick.
+
+    The tick is one of its own: `apply_batch_sync(..., True)` waits for its frame with Python locked, and where sensors
+    have just been stopped, the threads that should take the frame wait for Python to let their callbacks go.
+    """
+    import carla
+
+    client.apply_batch_sync([carla.command.DestroyActor(actor.id) for actor in actors], False)
+    world.tick()
 
 
 def run_client(server: Server, code: str, timeout: float = 120.0) -> str:

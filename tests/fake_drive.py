@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,6 +31,8 @@ def drive_route(task: RouteTask, on_progress: Callable[[int, float], None]) -> R
         threading.Event().wait()
     elif deed == "exit":
         os._exit(7)
+    elif deed == "node":
+        _lose_the_node()
     elif deed == "refuse":
         raise RouteError(f"route {task.route_id}: position 1 is 12.0 m off the road; move it onto a lane")
     elif deed == "simulator":
@@ -72,6 +75,20 @@ def drive_route(task: RouteTask, on_progress: Callable[[int, float], None]) -> R
         first_junction=(20, 100),
         scenarios_missing=(task.scenario_name,) if deed == "without" else (),
     )
+
+
+def _lose_the_node() -> None:
+    """Kill the Ray node where this is driven. On the node `ROUTEGYM_FAKE_HEAD`, wait until another one has died so."""
+    import ray
+
+    mark = Path(os.environ["ROUTEGYM_FAKE_MARKS"]) / "node"
+    if ray.get_runtime_context().get_node_id() == os.environ["ROUTEGYM_FAKE_HEAD"]:
+        while not mark.exists():
+            time.sleep(0.05)
+        return
+    mark.touch()
+    os.kill(os.getppid(), signal.SIGKILL)
+    threading.Event().wait()
 
 
 def _deed(task: RouteTask) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.carla_servers import synchronous
+from tests.carla_servers import destroy_all, synchronous
 
 carla = pytest.importorskip("carla")
 
@@ -27,8 +27,7 @@ def world(shared) -> Iterator:
     yield world
     world.tick()
     kinds = ("vehicle.", "walker.", "sensor.", "static.", "controller.")
-    doomed = [carla.command.DestroyActor(a.id) for a in world.get_actors() if a.type_id.startswith(kinds)]
-    client.apply_batch_sync(doomed, True)
+    destroy_all(client, world, [actor for actor in world.get_actors() if actor.type_id.startswith(kinds)])
 
 
 def spawn(world, blueprint: str = "vehicle.lincoln.mkz_2020", point: int = 0, **place: float):

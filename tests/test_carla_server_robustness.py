@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import select
 import signal
 import socket
 import struct
@@ -205,6 +206,31 @@ def test_a_reader_that_never_reads_costs_one_frame(server):
     raw.close()
     lazy.close()
     assert_it_serves(server)
+
+
+def test_a_tick_waits_for_no_reader_of_a_sensor_that_is_destroyed_with_it(server):
+    """The reader is not let go for being slow either: what it was sent still reaches it, whole."""
+    raw = RawClient(server.port)
+    (_, settings), (_, definitions) = raw.call("get_episode_settings")[0], raw.call("get_actor_definitions")[0]
+    raw.call("set_episode_settings", [True, False, [True, 0.05], *settings[3:]])
+    uid, name, _, attributes = next(d for d in definitions if d[1] == "sensor.camera.rgb")
+    large = {"image_size_x": "1920", "image_size_y": "1080"}  # 8 MB, more than sockets hold by themselves
+    values = [[a[0], a[1], large.get(a[0], a[2])] for a in attributes]
+    camera = raw.call("spawn_actor", [uid, name, values], [[0.0, 0.0, 5.0], [0.0, 0.0, 0.0]])[0][1]
+    slow = socket.create_connection(("127.0.0.1", server.port + 1))
+    slow.settimeout(20.0)
+    slow.sendall(camera[5][:4])  # the stream's number is at the head of its token
+    while not select.select([slow], [], [], 0.0)[0]:
+        raw.call("tick_cue")
+    raw.call("apply_batch", [[[1, [camera[0]]]]], True)
+    raw.call("tick_cue")
+    left = struct.unpack("<I", slow.recv(4, socket.MSG_WAITALL))[0]
+    while left and (data := slow.recv(min(left, 1 << 20))):
+        left -= len(data)
+    assert left == 0
+    slow.close()
+    raw.call("set_episode_settings", [False, False, [False], *settings[3:]])
+    raw.close()
 
 
 def test_a_thousand_clients_come_and_go(server):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from simulator.roads.towns import BUILT_IN_FOLDER
-from tests.carla_servers import run_client, synchronous
+from tests.carla_servers import destroy_all, run_client, synchronous
 
 carla = pytest.importorskip("carla")
 
@@ -28,8 +28,7 @@ def client(server) -> Iterator:
     yield client
     world = client.get_world()
     kinds = ("vehicle.", "walker.", "sensor.", "static.", "controller.")
-    doomed = [carla.command.DestroyActor(a.id) for a in world.get_actors() if a.type_id.startswith(kinds)]
-    client.apply_batch_sync(doomed, True)
+    destroy_all(client, world, [actor for actor in world.get_actors() if actor.type_id.startswith(kinds)])
     world.apply_settings(carla.WorldSettings(synchronous_mode=False))
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.options import BackendOptions, OfficialOptions, RunOptions
+from evaluation.options import BackendOptions, OfficialOptions, RunOptions, ScaleOptions
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -66,7 +66,9 @@ def test_the_readme_has_every_option_and_no_other():
 
 
 @pytest.mark.parametrize(
-    ("name", "options"), [("carla_backend.md", BackendOptions), ("official.md", OfficialOptions)], ids=str
+    ("name", "options"),
+    [("carla_backend.md", BackendOptions), ("official.md", OfficialOptions), ("scale.md", ScaleOptions)],
+    ids=str,
 )
 def test_a_page_has_every_option_of_its_subject(name: str, options: type):
     page = (ROOT / "docs" / name).read_text(encoding="utf-8").replace("\\|", "/")

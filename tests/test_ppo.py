@@ -101,6 +101,23 @@ def test_a_resumed_run_equals_one_that_was_never_stopped(tmp_path, observation, 
     assert second.progress.decisions == whole.progress.decisions
 
 
+def test_worlds_put_back_pay_the_same_also_for_windows_that_had_begun():
+    """PDMS pays for four seconds that lie partly before the snapshot."""
+    config = dataclasses.replace(SMALL, worlds=4, reward="pdms")
+    actions = np.tile([5, 1], (4, 1))
+    worlds = RouteWorlds(load_routes("smoke"), config)
+    worlds.reset()
+    for _ in range(15):
+        worlds.step(actions)
+    kept = worlds.snapshot()
+    paid = [worlds.step(actions)[1] for _ in range(20)]
+    again = RouteWorlds(load_routes("smoke"), config)
+    again.reset()
+    again.restore(kept)
+    assert [again.step(actions)[1].tolist() for _ in range(20)] == [each.tolist() for each in paid]
+    assert len(np.unique(paid)) > 3
+
+
 def test_a_run_leaves_config_log_board_and_checkpoints(run):
     assert PpoConfig.from_json((run / "config.json").read_text()) == SMALL
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]

@@ -32,7 +32,7 @@ class ContinuousControl(Actions):
         self._convert = entry(pedal_to_controls, self.controls[:, :2].copy(), self.controls)
 
     def decide(self, actions: np.ndarray) -> None:
-        self._convert(actions, self.controls)
+        self._convert(np.ascontiguousarray(actions, np.float64), self.controls)
 
 
 class FullControl(Actions):

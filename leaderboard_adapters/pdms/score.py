@@ -45,7 +45,7 @@ _LK_STATES, _LK_OFFSET = 20, 0.5
 _JUNCTION_SLACK = 2.0  # m; between the lanes of a junction the ground is drivable too
 _RED = int(LightState.RED)
 _PROP = int(Kind.PROP)
-_DRIVABLE = int(DRIVING_MASK | 1 << LaneType.PARKING | 1 << LaneType.SHOULDER | 1 << LaneType.BIKING)
+_BESIDE = int(1 << LaneType.PARKING | 1 << LaneType.SHOULDER | 1 << LaneType.BIKING)
 
 
 @kernel
@@ -53,6 +53,23 @@ def inside_lane(net, lane, x, y):  # type: ignore[no-untyped-def]
     """Whether a point lies on a lane."""
     s, offset, beyond = follow_lane(net, lane, 0.5 * net.lane_length[lane], x, y)
     return beyond == 0 and abs(offset) <= 0.5 * lane_width(net, lane, s)
+
+
+@kernel
+def lane_under(net, x, y, z):  # type: ignore[no-untyped-def]
+    """Drivable lane at a point, the s on it, and the metres from its edge, negative inside; lane -1: none is near.
+
+    Driving lanes come first: the centreline of a narrow shoulder may be nearer to a point on the lane beside it.
+    """
+    lane, s, _, distance = nearest_lane(net, x, y, z, DRIVING_MASK)
+    beyond = distance - 0.5 * lane_width(net, lane, s) if lane >= 0 else math.inf
+    if beyond <= 0.0:
+        return lane, s, beyond
+    other, other_s, _, distance = nearest_lane(net, x, y, z, _BESIDE)
+    other_beyond = distance - 0.5 * lane_width(net, other, other_s) if other >= 0 else math.inf
+    if other_beyond < beyond:
+        return other, other_s, other_beyond
+    return lane, s, beyond
 
 
 @kernel
@@ -72,8 +89,8 @@ def judge_place(row, z, half_length, half_width, net, routes, route, on_route, l
         along = 0.0 if k == 4 else (half_length if k < 2 else -half_length)
         across = 0.0 if k == 4 else (half_width if k % 2 == 0 else -half_width)
         px, py = x + along * c - across * s, y + along * s + across * c
-        lane, at, _, distance = nearest_lane(net, px, py, z, _DRIVABLE)
-        inside = lane >= 0 and distance <= 0.5 * lane_width(net, lane, at)
+        lane, at, beyond = lane_under(net, px, py, z)
+        inside = lane >= 0 and beyond <= 0.0
         if inside and net.lane_light[lane] >= 0 and on_route[lane] == 1:
             if light_state[net.lane_light[lane]] == _RED:
                 row[RED] = 1.0
@@ -85,7 +102,7 @@ def judge_place(row, z, half_length, half_width, net, routes, route, on_route, l
         else:
             lanes[k] = lane if inside else -1
             slack = _JUNCTION_SLACK if lane >= 0 and net.lane_junction[lane] >= 0 else 0.0
-            if lane < 0 or distance > 0.5 * lane_width(net, lane, at) + slack:
+            if lane < 0 or beyond > slack:
                 row[OFF_ROAD] = 1.0
     several = False
     for k in range(1, 4):

@@ -230,6 +230,8 @@ class CarlaServer:
             first_id=old.registry.next_id,
         )  # fmt: skip
         self.streams.hold_world()
+        for actor in old.registry.actors.values():
+            self.streams.end(actor.stream)
         if reset_settings:
             self.settings = Settings(no_rendering=self.settings.no_rendering)
         self.episode, self.navigation = episode, navigation
@@ -259,6 +261,7 @@ class CarlaServer:
         for gone in self.episode.destroy(actor):
             if gone.kind == ActorKind.SENSOR:
                 self.sensors.removed(gone)
+                self.streams.end(gone.stream)
 
     def change_settings(self, **changes: object) -> None:
         """Change single settings."""

@@ -1,7 +1,7 @@
 """The streaming port: clients name a stream, the server pushes frames.
 
-In synchronous mode every frame reaches every reader: the next tick waits for them (`drain`). In asynchronous mode
-a reader that has not taken its last frame misses the next one.
+In synchronous mode every frame reaches every reader: the next tick waits for them (`drain`), though not for readers of
+a sensor that is no more. In asynchronous mode a reader that has not taken its last frame misses the next one.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class Subscriber(Connection):
 
     stream = 0
     received = b""
+    ended = False  # its stream has: it gets the rest of what it was sent, but nobody waits for it
 
 
 class StreamServer(Listener):
@@ -55,6 +56,9 @@ class StreamServer(Listener):
             connection.close("a reader of a stream has nothing to say after its four bytes")
         elif len(connection.received) == 4:
             connection.stream = struct.unpack("<I", connection.received)[0]
+            if not connection.stream:
+                connection.close("there is no stream 0")
+                return
             self._readers[connection.stream].add(connection)
             if connection.stream == WORLD_STREAM:
                 self._subscribed_to_world(connection)
@@ -83,6 +87,14 @@ class StreamServer(Listener):
                 continue
             for part in parts:
                 reader.send(part)
+
+    def end(self, stream: int) -> None:
+        """A stream's sensor is no more.
+
+        Its readers stay connected, since a client whose connection is closed connects again at once, and for ever.
+        """
+        for reader in self._readers.get(stream, ()):
+            reader.ended = True
 
     # Map changes
 
@@ -113,7 +125,7 @@ class StreamServer(Listener):
 
     def drain(self) -> None:
         """Wait until every reader has taken what it was sent; one that takes too long is let go."""
-        waiting = [c for c in self.connections if c.pending]
+        waiting = [c for c in self.connections if c.pending and not c.ended]
         if not waiting:
             return
         end = time.monotonic() + DRAIN_SECONDS
