@@ -184,7 +184,7 @@ def measure_views(options: Options) -> dict[str, Any]:
             rows[f"{name}, {actors} actors"] = median_ms(call, options.repeats)
     for name, observation in (
         ("structured", StructuredObservation(batch.routes, 1)),
-        ("vector", VectorObservation(batch.routes, 1)),
+        ("vector", VectorObservation(batch.routes)),
     ):
         call = lambda observation=observation, batch=batch: observation.observe(batch.worlds)  # noqa: E731
         rows[f"{name}, {actors} actors"] = median_ms(call, options.repeats)
