@@ -23,6 +23,8 @@ from envs.world import WorldBatch
 if TYPE_CHECKING:
     import torch
 
+    from agents.following import Follower
+
 Rows = dict[str, np.ndarray]
 
 
@@ -84,14 +86,22 @@ class Policy(ABC):
 
     Attributes:
         sample_size: S, how many uniform numbers a decision takes at most.
+        decision_ticks: ticks of 0.05 s between two decisions that it is made for.
     """
 
     name = "policy"
     sample_size: int
+    decision_ticks = 10
 
     @abstractmethod
     def observer(self, batch: WorldBatch) -> Observer:
         """What sees a batch of worlds for this policy."""
+
+    def follower(self, batch: WorldBatch, observer: Observer) -> Follower:
+        """What drives by its decisions; `observer` is the one of the same batch."""
+        from agents.following import PlanFollower
+
+        return PlanFollower(batch)
 
     def view_spec(self) -> dict[str, Any]:
         """What `observer` makes, as JSON, for `agents.views.make_view`."""
@@ -126,8 +136,12 @@ class Policy(ABC):
         raise NotImplementedError(f"{self.name} has no reference model")
         yield
 
-    def label(self, trajectories: np.ndarray, speeds: np.ndarray) -> np.ndarray:
-        """int64[N, S] what this policy should say for float64[N, W, 3] trajectories, in its own token ids."""
+    def label(self, rows: Rows, trajectories: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+        """int64[N, S] what this policy should say for trajectories, in its own token ids.
+
+        Args:
+            rows: what is seen. trajectories: float64[N, W, 3]. offsets: float64[N, W] m of them from the path.
+        """
         raise NotImplementedError(f"{self.name} cannot imitate")
 
     def fit_scale(self, rows: Rows) -> None:  # noqa: B027 - not every policy scales its input
@@ -136,6 +150,10 @@ class Policy(ABC):
     def value(self, rows: Rows) -> torch.Tensor | None:
         """float32[N] expected returns, for actor-critic training; None where the policy has no value head."""
         return None
+
+    def add_critic(self) -> Iterable[torch.nn.Parameter]:
+        """Give it a value network of its own, for actor-critic training; its parameters."""
+        raise NotImplementedError(f"{self.name} has no value network, which PPO needs")
 
     @abstractmethod
     def save(self, folder: str) -> None:

@@ -1,4 +1,4 @@
-"""Driving with a policy: one decision every half second for each world, batched; between them its plan is tracked.
+"""Driving with a policy: batched decisions, one every so many ticks for each world; between them a follower drives.
 
 What happens when a decision cannot be driven (garbage, too few tokens, numbers that are not finite, an exception of the
 policy): it is counted by reason, and the vehicle goes on with its last plan while that lasts, half a second beyond its
@@ -18,13 +18,8 @@ import numpy as np
 from agents.base import Agent
 from agents.costs import Costs
 from agents.policy import Decisions, Policy, Rows
-from agents.tokens.track import PLAN_TICKS, lay_plan, track_plans
 from envs.world import WorldBatch
-from simulator.state import EGO, TICK_SECONDS
-
-DECISION_TICKS = 10  # 2 Hz
-
-_STATE = ("plans", "last", "born", "due")
+from simulator.state import TICK_SECONDS
 
 #: Hears every call of the policy: worlds int64[N], what they saw, what was decided (None after an exception).
 Listener = Callable[[np.ndarray, Rows, Decisions | None], None]
@@ -34,6 +29,7 @@ class PolicyAgent(Agent):
     """Drives the worlds of a batch with one policy.
 
     Attributes:
+        decision_ticks: between two decisions of a world; by default as the policy was made for.
         realtime: decisions come into effect as many ticks late as the policy took to make them.
         latency: seconds that every decision counts as having taken, in place of measured ones; None measures.
         costs: of all decisions so far.
@@ -44,13 +40,13 @@ class PolicyAgent(Agent):
         policy: Policy,
         *,
         temperature: float = 0.0,
-        decision_ticks: int = DECISION_TICKS,
+        decision_ticks: int = 0,
         realtime: bool = False,
         latency: float | None = None,
     ) -> None:
         self.policy = policy
         self.temperature = temperature
-        self.decision_ticks = decision_ticks
+        self.decision_ticks = decision_ticks or policy.decision_ticks
         self.realtime = realtime
         self.latency = latency
         total, trainable = policy.size()
@@ -61,18 +57,14 @@ class PolicyAgent(Agent):
         super().bind(batch)
         count = batch.num_worlds
         self.observer = self.policy.observer(batch)
-        self._plans = np.zeros((count, PLAN_TICKS + 1, 3))
-        self._last = np.full(count, -1, np.int64)
-        self._born = np.zeros(count, np.int64)
+        self.follower = self.policy.follower(batch, self.observer)
         self._due = np.zeros(count, np.int64)
         self._draws = [np.random.default_rng(b) for b in range(count)]
-        self._coming: list[tuple[int, np.ndarray, int, int] | None] = [None] * count
-        self._controls = np.zeros((count, 3))
+        self._coming: list[tuple[int, Any] | None] = [None] * count
 
     def reset(self, index: int, seed: int) -> None:
         self.observer.reset(index)
-        self._last[index] = -1
-        self._born[index] = 0
+        self.follower.reset(index)
         self._due[index] = 0
         self._coming[index] = None
         self._draws[index] = np.random.default_rng(seed)
@@ -85,8 +77,7 @@ class PolicyAgent(Agent):
             self._decide(due)
         if self.realtime:
             self._receive(ticks)
-        track_plans(batch.worlds, batch.criteria, self._plans, self._last, self._born, self._controls)
-        return self._controls
+        return self.follower.control()
 
     def inference_costs(self) -> dict[str, Any]:
         return self.costs.document()
@@ -121,21 +112,19 @@ class PolicyAgent(Agent):
         if not decisions.valid[k]:
             self.costs.failed(decisions.reasons[k] if decisions.reasons else "not valid")
             return
-        w = self.batch.worlds[b]
-        pose = np.array([w["x"][EGO], w["y"][EGO], w["yaw"][EGO]])
         try:
-            plan, last = lay_plan(decisions.trajectories[k], decisions.interval, pose, float(w["speed"][EGO]))
+            prepared = self.follower.prepare(b, decisions, k)
         except ValueError:
             self.costs.failed("trajectory")
             return
-        tick = int(w["tick"])
+        tick = int(self.batch.worlds["tick"][b])
         if self.realtime:
             late = math.ceil(seconds / TICK_SECONDS - 1e-9)
             self.costs.late_ticks.append(late)
             self._due[b] = max(int(self._due[b]), tick + late)
-            self._coming[b] = (tick + late, plan, last, tick)
+            self._coming[b] = (tick + late, prepared)
         else:
-            self._plans[b], self._last[b], self._born[b] = plan, last, tick
+            self.follower.install(b, prepared)
 
     def due(self) -> np.ndarray:
         """bool[B], running worlds whose decision is due at this tick."""
@@ -143,15 +132,14 @@ class PolicyAgent(Agent):
 
     def snapshot(self, index: int) -> dict[str, np.ndarray]:
         """Copy of what is known of one world, its sampling stream aside."""
-        own = (self._plans, self._last, self._born, self._due)
-        found = {name: array[index : index + 1].copy() for name, array in zip(_STATE, own, strict=True)}
+        found = {"due": self._due[index : index + 1].copy(), **self.follower.snapshot(index)}
         found |= {f"seen{k}": np.asarray(part).copy() for k, part in enumerate(self.observer.snapshot(index))}
         return found
 
     def restore(self, index: int, snapshot: dict[str, np.ndarray]) -> None:
         """Put a copy back."""
-        for name, array in zip(_STATE, (self._plans, self._last, self._born, self._due), strict=True):
-            array[index] = snapshot[name][0]
+        self._due[index] = snapshot["due"][0]
+        self.follower.restore(index, snapshot)
         self._coming[index] = None
         seen = sorted((name for name in snapshot if name.startswith("seen")), key=lambda name: int(name[4:]))
         self.observer.restore(index, tuple(snapshot[name] for name in seen))
@@ -172,7 +160,7 @@ class PolicyAgent(Agent):
         """Plans whose time has come."""
         for b, coming in enumerate(self._coming):
             if coming is not None and ticks[b] >= coming[0]:
-                _, self._plans[b], self._last[b], self._born[b] = coming
+                self.follower.install(b, coming[1])
                 self._coming[b] = None
 
     def _count(self, began: float, count: int, decisions: Decisions | None) -> float:

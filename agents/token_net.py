@@ -19,12 +19,23 @@ class Block(nn.Module):
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.wide, self.narrow = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
 
-    def forward(self, x: Tensor, allowed: Tensor) -> Tensor:
-        """x: float[N, L, width]; allowed: bool[N, 1, L, L], who may look at whom."""
+    def forward(self, x: Tensor, allowed: Tensor, needed: Tensor | None = None) -> Tensor:
+        """What becomes of x: float[N, L, width].
+
+        Args:
+            allowed: bool[N, 1, L, L], who may look at whom.
+            needed: int64[M], the places whose values are needed, in the order in which they are given; all by default.
+        """
         n, length, width = x.shape
-        q, k, v = self.qkv(self.norm_a(x)).view(n, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        normal = self.norm_a(x)
+        asking, x = (normal, x) if needed is None else (normal[:, needed], x[:, needed])
+        allowed = allowed if needed is None else allowed[:, :, needed]
+        weight, bias = self.qkv.weight, self.qkv.bias
+        q = F.linear(asking, weight[:width], bias[:width])
+        k, v = F.linear(normal, weight[width:], bias[width:]).chunk(2, dim=2)
+        q, k, v = (part.view(n, -1, self.heads, width // self.heads).transpose(1, 2) for part in (q, k, v))
         seen = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
-        x = x + self.out(seen.transpose(1, 2).reshape(n, length, width))
+        x = x + self.out(seen.transpose(1, 2).reshape(n, -1, width))
         return x + self.narrow(F.gelu(self.wide(self.norm_b(x))))
 
 
@@ -95,10 +106,12 @@ class TokenNet(nn.Module):
         allowed[prefix:, prefix:] = torch.ones(steps, steps, dtype=torch.bool).tril()
         present = F.pad(present, (0, steps), value=True)
         mask = (allowed & present[:, None, :])[:, None]
-        for block in self.blocks:
+        for block in self.blocks[:-1]:
             x = block(x, mask)
-        x = self.norm(x)
-        return x[:, prefix:] @ table.T, self.value_head(x[:, 0])[:, 0]
+        # of the last block only the ego's place, for the value, and those that speak are needed
+        needed = torch.cat([torch.zeros(1, dtype=torch.int64), torch.arange(prefix, prefix + steps)])
+        x = self.norm(self.blocks[-1](x, mask, needed))
+        return x[:, 1:] @ table.T, self.value_head(x[:, 0])[:, 0]
 
     def _see(self, rows: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Tokens float[N, L, width] of what is seen, and which of them are there."""

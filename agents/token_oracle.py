@@ -42,8 +42,9 @@ class ExpertAhead:
         """The expert's own controls float64[B, 3] at this tick."""
         return self._expert.act()
 
-    def look(self, indices: np.ndarray, waypoints: int, interval: float) -> np.ndarray:
-        """float64[N, waypoints, 3] trajectories of the expert from worlds `indices`, in their egos' frames.
+    def look(self, indices: np.ndarray, waypoints: int, interval: float) -> tuple[np.ndarray, np.ndarray]:
+        """float64[N, waypoints, 3] trajectories of the expert from worlds `indices`, in their egos' frames, and
+        float64[N, waypoints] m, how far they are from the path.
 
         A route that ends on the way leaves the vehicle where it was.
         """
@@ -59,12 +60,13 @@ class ExpertAhead:
             expert.memory[k] = self._expert.memory[b]
         start = _poses(scouts)
         ticks = round(interval / TICK_SECONDS)
-        found = np.zeros((count, waypoints, 3))
+        found, offsets = np.zeros((count, waypoints, 3)), np.zeros((count, waypoints))
         for t in range(waypoints * ticks):
             scouts.tick(expert.act())
             if (t + 1) % ticks == 0:
                 found[:, t // ticks] = relative(start, _poses(scouts))
-        return found
+                offsets[:, t // ticks] = scouts.worlds["path_offset"]
+        return found, offsets
 
 
 def _poses(batch: WorldBatch) -> np.ndarray:
@@ -84,7 +86,7 @@ class _Scout:
 
     def observe(self, indices: np.ndarray) -> Rows:
         speeds = self._batch.worlds["speed"][indices, EGO]
-        ahead = self.ahead.look(indices, self._tokens.waypoints, self._tokens.interval)
+        ahead, _ = self.ahead.look(indices, self._tokens.waypoints, self._tokens.interval)
         return {"trajectory": ahead, "speed": np.asarray(speeds, np.float64)}
 
     def snapshot(self, index: int) -> Any:

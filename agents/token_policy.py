@@ -17,12 +17,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from agents.policy import Decisions, LogProb, Policy, Rows, pick, repeat_rows
+from agents.following import CommandFollower, Follower, PlanFollower
+from agents.policy import Decisions, LogProb, Observer, Policy, Rows, pick, repeat_rows
 from agents.token_net import TokenNet
-from agents.token_view import TokenView, ViewShape
+from agents.token_view import CommandView, TokenView, ViewShape, make_token_view
 from agents.tokens.base import ActionTokens
 from agents.tokens.bins import CoordinateBins
 from agents.tokens.codebook import SegmentCodebook, features
+from agents.tokens.commands import CommandTokens, command_features
 from agents.tokens.files import load_tokens, save_tokens
 from agents.tokens.grid import ControlGrid
 from envs.world import WorldBatch
@@ -46,13 +48,15 @@ class TokenPolicyConfig:
     """Attention heads of a block."""
     seed: int = 0
     """Of its first weights."""
+    decision_ticks: int = 10
+    """Ticks of 0.05 s between decisions."""
 
 
 class TokenPolicy(Policy):
     """Says `tokens.length` tokens a decision.
 
     Attributes:
-        net: the network. tokens: what its tokens mean.
+        net: the network. tokens: what its tokens mean. critic: the value network, once there is one.
     """
 
     name = "token"
@@ -60,17 +64,24 @@ class TokenPolicy(Policy):
     def __init__(self, config: TokenPolicyConfig, tokens: ActionTokens, shape: ViewShape) -> None:
         self.config, self.tokens, self.shape = config, tokens, shape
         self.sample_size = tokens.length
+        self.decision_ticks = config.decision_ticks
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
             geometry = torch.tensor(token_features(tokens), dtype=torch.float32)
             self.net = TokenNet(shape, geometry, tokens.length, config.width, config.layers, config.heads)
         self._reference: TokenNet | None = None
+        self.critic: TokenNet | None = None
         self._asked = self.net
 
     def observer(self, batch: WorldBatch) -> TokenView:
-        return TokenView(self.config.observation, batch)
+        return make_token_view(self.config.observation, self.tokens, batch)
+
+    def follower(self, batch: WorldBatch, observer: Observer) -> Follower:
+        return CommandFollower(batch, observer.wanted) if isinstance(observer, CommandView) else PlanFollower(batch)
 
     def view_spec(self) -> dict[str, Any]:
+        if isinstance(self.tokens, CommandTokens):
+            raise NotImplementedError("a policy that says commands cannot be served: it needs what drives by them")
         return {"view": "token", "observation": self.config.observation}
 
     @torch.no_grad()
@@ -112,11 +123,18 @@ class TokenPolicy(Policy):
         chosen = log.gather(-1, said[..., None])[..., 0]
         return LogProb(chosen, -(log.exp() * log).sum(-1), torch.from_numpy(np.ascontiguousarray(mask)))
 
-    def label(self, trajectories: np.ndarray, speeds: np.ndarray) -> np.ndarray:
-        return self.tokens.encode(trajectories, speeds)
+    def label(self, rows: Rows, trajectories: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+        if isinstance(self.tokens, CommandTokens):
+            return self.tokens.choose(trajectories, offsets, rows["speed"], rows["allowed"], rows["wanted"])
+        return self.tokens.encode(trajectories, np.asarray(rows["speed"], np.float64))
 
     def value(self, rows: Rows) -> Tensor:
-        return self.net(tensors(rows), _nothing(len(rows["speed"])))[1]
+        return (self.critic or self.net)(tensors(rows), _nothing(len(rows["speed"])))[1]
+
+    def add_critic(self) -> Iterable[torch.nn.Parameter]:
+        """Values come from a network of their own from now on, which begins as the policy's; its parameters."""
+        self.critic = copy.deepcopy(self.net)
+        return self.critic.parameters()
 
     def trainable(self) -> Iterable[torch.nn.Parameter]:
         return self.net.parameters()
@@ -145,10 +163,16 @@ class TokenPolicy(Policy):
         return count, count
 
     def state(self) -> dict[str, Tensor]:
-        return dict(self._asked.state_dict())
+        found = dict(self._asked.state_dict())
+        if self.critic is not None and self._asked is self.net:
+            found |= {f"critic.{name}": value for name, value in self.critic.state_dict().items()}
+        return found
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        self._asked.load_state_dict(state)
+        values = {name[7:]: value for name, value in state.items() if name.startswith("critic.")}
+        if self.critic is not None and values:
+            self.critic.load_state_dict(values)
+        self._asked.load_state_dict({name: v for name, v in state.items() if not name.startswith("critic.")})
 
     def save(self, folder: str | Path) -> None:
         folder = Path(folder)
@@ -160,7 +184,7 @@ class TokenPolicy(Policy):
             "shape": dataclasses.asdict(self.shape),
         }
         (folder / CONFIG).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-        save_file({name: value.contiguous() for name, value in self.state().items()}, folder / WEIGHTS)
+        save_file({name: value.contiguous() for name, value in self._asked.state_dict().items()}, folder / WEIGHTS)
         save_tokens(self.tokens, folder / TOKENS)
 
     @classmethod
@@ -194,6 +218,8 @@ def token_features(tokens: ActionTokens) -> np.ndarray:
         count = len(tokens.accelerations)
         every = np.arange(tokens.size)
         found = np.stack([tokens.steers[every // count], tokens.accelerations[every % count]], axis=1)
+    elif isinstance(tokens, CommandTokens):
+        found = command_features()
     elif isinstance(tokens, CoordinateBins):
         found = np.linspace(-1.0, 1.0, tokens.size)[:, None]
     else:

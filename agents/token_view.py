@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 
 from agents.policy import Rows
+from agents.tokens.base import ActionTokens
+from agents.tokens.commands import CommandTokens
+from envs.actions.route_command import CHOICES, MAX_OFFSET, SHIFT, allowed_speeds
 from envs.observations.registry import make_observation
 from envs.world import WorldBatch
 from simulator.state import EGO
@@ -62,11 +65,58 @@ class TokenView:
         rows["speed"] = self._batch.worlds["speed"][indices, EGO].astype(np.float64)
         return rows
 
+    def retrace(self, rows: Rows, trajectories: np.ndarray, offsets: np.ndarray) -> Rows:
+        """The rows of one ride of somebody else, in order, with what the policy would remember had it driven it so."""
+        return rows
+
     def snapshot(self, index: int) -> Any:
         return self._view.snapshot(index)
 
     def restore(self, index: int, snapshot: Any) -> None:
         self._view.restore(index, snapshot)
+
+
+class CommandView(TokenView):
+    """The same for a policy that says commands (`agents.tokens.commands`).
+
+    More rows: `allowed` float64[N] m/s, `wanted` float64[N] m, the offset that is wanted so far, which is also the last
+    number of `ego`, / 3.5.
+
+    Attributes:
+        wanted: float64[B], written by who drives.
+    """
+
+    def __init__(self, name: str, batch: WorldBatch) -> None:
+        super().__init__(name, batch)
+        self.wanted = np.zeros(batch.num_worlds)
+        self._allowed = np.zeros(batch.num_worlds)
+
+    def observe(self, indices: np.ndarray) -> Rows:
+        rows = super().observe(indices)
+        routes = self._batch.routes
+        allowed_speeds(self._batch.worlds, routes.net, routes.arrays, self._allowed)
+        return _with_wanted({**rows, "allowed": self._allowed[indices]}, self.wanted[indices].copy())
+
+    def retrace(self, rows: Rows, trajectories: np.ndarray, offsets: np.ndarray) -> Rows:
+        """The rows of one ride, in order, with what would have been wanted had commands driven it."""
+        wanted = np.zeros(len(offsets))
+        for k in range(len(wanted) - 1):
+            one = (rows[name][k : k + 1] for name in ("speed", "allowed"))
+            said = CommandTokens().choose(trajectories[k : k + 1], offsets[k : k + 1], *one, wanted[k : k + 1])
+            shift = int(said[0, 0]) % CHOICES[1] - 1
+            wanted[k + 1] = np.clip(wanted[k] + SHIFT * shift, -MAX_OFFSET, MAX_OFFSET)
+        own = rows["ego"][:, :-1]
+        return _with_wanted({**rows, "ego": own}, wanted)
+
+
+def _with_wanted(rows: Rows, wanted: np.ndarray) -> Rows:
+    last = (wanted / 3.5).astype(np.float32)[:, None]
+    return {**rows, "ego": np.concatenate([rows["ego"], last], axis=1), "wanted": wanted}
+
+
+def make_token_view(name: str, tokens: ActionTokens, batch: WorldBatch) -> TokenView:
+    """What a policy with these tokens sees."""
+    return CommandView(name, batch) if isinstance(tokens, CommandTokens) else TokenView(name, batch)
 
 
 def view_shape(rows: Rows) -> ViewShape:

@@ -25,7 +25,8 @@ from agents.policy import Policy, take_rows
 from agents.policy_agent import PolicyAgent
 from envs.routes import RouteBatch
 from rl.advantages import is_spread
-from rl.groups import Collection, make_sampler, set_advantages, spread_of
+from rl.group_members import Collection, set_advantages, spread_of
+from rl.groups import make_sampler
 from rl.grpo_checkpoint import last_checkpoint, load_checkpoint, save_checkpoint
 from rl.grpo_settings import GrpoSettings
 from rl.held_out import drive_all, score_of
@@ -69,6 +70,9 @@ class GrpoTrainer:
         self._optimiser = torch.optim.AdamW(
             [p for p in policy.trainable() if p.requires_grad], lr=settings.learning_rate, weight_decay=0.0
         )
+        self._value_optimiser: torch.optim.Optimizer | None = None
+        if settings.group.needs_values:
+            self._value_optimiser = torch.optim.AdamW(policy.add_critic(), lr=settings.value_rate, weight_decay=0.0)
         self._draws = np.random.default_rng(settings.seed)
         picks = list(range(len(routes.routes))) if train is None else list(train)
         self._sampler = make_sampler(policy, routes, picks, settings)
@@ -88,20 +92,31 @@ class GrpoTrainer:
         measures: dict[str, float] = {}
         if self.update == 0 and self._held_out:
             measures = self._log({"update": 0.0, "ticks": 0.0, **self.evaluate()})
-        while self.update < self.settings.updates:
+        while not self._done():
+            before = self.ticks
             measures = self.step()
-            if self._held_out and self.update % self.settings.evaluate_every == 0:
+            if self._held_out and self._evaluation_due(before):
                 measures |= self.evaluate()
                 if measures["held_out_driving_score"] > self._best:
                     self._best = measures["held_out_driving_score"]
                     self.policy.save(str(self.folder / "best"))
             self._log(measures)
-            if self.update % self.settings.checkpoint_every == 0 or self.update == self.settings.updates:
+            if self.update % self.settings.checkpoint_every == 0 or self._done():
                 self.checkpoint()
             if on_update is not None:
                 on_update(measures)
         self.policy.save(str(self.folder / POLICY))
         return measures
+
+    def _done(self) -> bool:
+        most = self.settings.max_ticks
+        return self.update >= self.settings.updates or bool(most and self.ticks >= most)
+
+    def _evaluation_due(self, before: int) -> bool:
+        every = self.settings.evaluate_ticks
+        if every:
+            return self.ticks // every > before // every or self._done()
+        return self.update % self.settings.evaluate_every == 0
 
     def step(self) -> dict[str, float]:
         """One collection and its update."""
@@ -127,10 +142,13 @@ class GrpoTrainer:
         }
 
     def evaluate(self) -> dict[str, float]:
-        """Greedy driving on the held-out tasks."""
-        agent = PolicyAgent(self.policy, decision_ticks=self.settings.decision_ticks)
-        score = score_of(drive_all(agent, self._held_routes, self._held_out))
-        return {f"held_out_{name}": value for name, value in score.document().items()}
+        """Driving on the held-out tasks: greedy, and sampled as in training (`held_out_sampled_...`)."""
+        found: dict[str, float] = {}
+        for prefix, temperature in (("held_out_", 0.0), ("held_out_sampled_", self.settings.temperature)):
+            agent = PolicyAgent(self.policy, temperature=temperature)
+            score = score_of(drive_all(agent, self._held_routes, self._held_out))
+            found |= {prefix + name: value for name, value in score.document().items()}
+        return found
 
     def checkpoint(self) -> Path:
         """Write everything that the run depends on."""
@@ -145,15 +163,19 @@ class GrpoTrainer:
             draws=self._draws,
             sampler=self._sampler.state(),
             progress={"ticks": self.ticks, "best": self._best if math.isfinite(self._best) else None},
+            value_optimiser=self._value_optimiser,
         )
 
     def _learn(self, records: list[DecisionRecord]) -> dict[str, float]:
         """Passes over the decisions; the gradient of a step is that of its minibatch."""
-        useful = [record for record in records if np.any(record.advantage)]
         settings = self.settings
+        judged = self._learn_values(stack_records(records)) if self._value_optimiser is not None else {}
+        useful = [record for record in records if np.any(record.advantage)]
         if not useful:
-            return {"steps": 0.0}
+            return judged | {"steps": 0.0}
         batch = stack_records(useful)
+        if judged and self.update < settings.group.value_warmup:
+            return judged
         reference = self._reference_logp(batch) if settings.loss.kl > 0.0 else None
         found: list[dict[str, float]] = []
         for _ in range(settings.epochs):
@@ -163,7 +185,28 @@ class GrpoTrainer:
         measures = {name: float(np.mean([each[name] for each in found])) for name in found[0]}
         measures["ratio_first"] = found[0]["ratio_max"]
         measures["steps"] = float(len(found))
-        return measures
+        return measures | judged
+
+    def _learn_values(self, batch: RecordBatch) -> dict[str, float]:
+        """Passes of the value network; `explained`: share of the targets' variance that it knew before."""
+        optimiser = self._value_optimiser
+        assert optimiser is not None
+        target = torch.from_numpy(batch.value_target)
+        errors: list[float] = []
+        for epoch in range(self.settings.epochs):
+            order = self._draws.permutation(len(batch))
+            for at in np.array_split(order, math.ceil(len(batch) / self.settings.minibatch)):
+                value = self.policy.value(take_rows(batch.rows, at))
+                assert value is not None
+                loss = 0.5 * ((value - target[at]) ** 2).mean()
+                optimiser.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                torch.nn.utils.clip_grad_norm_(optimiser.param_groups[0]["params"], self.settings.max_grad_norm)
+                optimiser.step()
+                if epoch == 0:
+                    errors.append(2.0 * float(loss.detach()))
+        spread = float(target.var())
+        return {"value_loss": float(np.mean(errors)), "explained": 1.0 - float(np.mean(errors)) / max(spread, 1e-9)}
 
     def _optimise(self, batch: RecordBatch, at: np.ndarray, reference: torch.Tensor | None) -> dict[str, float]:
         settings = self.settings
@@ -212,7 +255,9 @@ class GrpoTrainer:
             saved = GrpoSettings.from_json(settings_file.read_text(encoding="utf-8"))
             if _without(saved, "updates") != _without(self.settings, "updates"):
                 raise TrainingError(f"{settings_file} has other settings than asked for; only `updates` may change")
-            self.update, weights, reference, sampler, progress = load_checkpoint(path, self._optimiser, self._draws)
+            self.update, weights, reference, sampler, progress = load_checkpoint(
+                path, self._optimiser, self._draws, self._value_optimiser
+            )
             with self.policy.reference():
                 self.policy.load_state(reference)
             self.policy.load_state(weights)

@@ -19,6 +19,8 @@ from safetensors.torch import load_file, save_file
 
 from simulator.errors import TrainingError
 
+VERSION = 2
+
 
 def save_checkpoint(
     folder: Path,
@@ -30,6 +32,7 @@ def save_checkpoint(
     draws: np.random.Generator,
     sampler: dict[str, np.ndarray],
     progress: dict[str, Any],
+    value_optimiser: torch.optim.Optimizer | None = None,
 ) -> Path:
     """Write `folder/checkpoint-<update>` and remove those before it."""
     final = folder / f"checkpoint-{update:06d}"
@@ -38,15 +41,16 @@ def save_checkpoint(
     part.mkdir(parents=True)
     save_file(_plain(weights), part / "weights.safetensors")
     save_file(_plain(reference), part / "reference.safetensors")
-    state = optimiser.state_dict()
-    moments = {f"{k}/{name}": value for k, entry in state["state"].items() for name, value in entry.items()}
-    save_file(_plain(moments), part / "optimiser.safetensors")
+    save_file(_moments(optimiser), part / "optimiser.safetensors")
+    if value_optimiser is not None:
+        save_file(_moments(value_optimiser), part / "value_optimiser.safetensors")
     save_arrays({name: np.ascontiguousarray(array) for name, array in sampler.items()}, part / "sampler.safetensors")
     about = {
         "format": "routegym-grpo-checkpoint",
-        "version": 1,
+        "version": VERSION,
         "update": update,
-        "groups": state["param_groups"],
+        "groups": optimiser.state_dict()["param_groups"],
+        "value_groups": value_optimiser.state_dict()["param_groups"] if value_optimiser is not None else [],
         "draws": draws.bit_generator.state,
         "progress": progress,
     }
@@ -66,22 +70,23 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 
 def load_checkpoint(
-    path: Path, optimiser: torch.optim.Optimizer, draws: np.random.Generator
+    path: Path,
+    optimiser: torch.optim.Optimizer,
+    draws: np.random.Generator,
+    value_optimiser: torch.optim.Optimizer | None = None,
 ) -> tuple[int, dict[str, torch.Tensor], dict[str, torch.Tensor], dict[str, np.ndarray], dict[str, Any]]:
-    """Fill optimiser and draws; returns update, weights, reference, sampler, progress.
+    """Fill optimisers and draws; returns update, weights, reference, sampler, progress.
 
     Raises:
         TrainingError: when the folder holds no checkpoint that can be read.
     """
     try:
         about = json.loads((path / "state.json").read_text(encoding="utf-8"))
-        if about.get("format") != "routegym-grpo-checkpoint" or about.get("version") != 1:
-            raise TrainingError(f"{path / 'state.json'}: expected version 1 of routegym-grpo-checkpoint")
-        moments: dict[int, dict[str, torch.Tensor]] = {}
-        for name, value in load_file(path / "optimiser.safetensors").items():
-            number, _, moment = name.partition("/")
-            moments.setdefault(int(number), {})[moment] = value
-        optimiser.load_state_dict({"state": moments, "param_groups": about["groups"]})
+        if about.get("format") != "routegym-grpo-checkpoint" or about.get("version") != VERSION:
+            raise TrainingError(f"{path / 'state.json'}: expected version {VERSION} of routegym-grpo-checkpoint")
+        _load_moments(optimiser, path / "optimiser.safetensors", about["groups"])
+        if value_optimiser is not None:
+            _load_moments(value_optimiser, path / "value_optimiser.safetensors", about["value_groups"])
         draws.bit_generator.state = about["draws"]
         return (
             int(about["update"]),
@@ -92,6 +97,19 @@ def load_checkpoint(
         )
     except (OSError, ValueError, KeyError) as error:
         raise TrainingError(f"{path} holds no checkpoint that can be read: {error}") from error
+
+
+def _moments(optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    state = optimiser.state_dict()["state"]
+    return _plain({f"{k}/{name}": value for k, entry in state.items() for name, value in entry.items()})
+
+
+def _load_moments(optimiser: torch.optim.Optimizer, path: Path, groups: list[dict[str, Any]]) -> None:
+    moments: dict[int, dict[str, torch.Tensor]] = {}
+    for name, value in load_file(path).items():
+        number, _, moment = name.partition("/")
+        moments.setdefault(int(number), {})[moment] = value
+    optimiser.load_state_dict({"state": moments, "param_groups": groups})
 
 
 def _plain(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

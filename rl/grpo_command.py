@@ -32,6 +32,9 @@ class GrpoOptions:
     every: int = 2
     """Train on every so-manieth route of it, the first included; the others are for measuring."""
 
+    validation: Annotated[str, tyro.conf.arg(metavar="FILE|NAME")] = ""
+    """Routes to measure on in place of the others."""
+
     measure: int = 20
     """Routes to measure on, out of those not trained on; 0: none."""
 
@@ -73,18 +76,19 @@ def run(options: GrpoOptions) -> dict[str, Any]:
     import torch
 
     from envs.vector_env import load_routes
+    from rl.config import resolve_routes
     from rl.grpo import GrpoTrainer
+    from rl.held_out import split_routes
 
     torch.set_num_threads(1)
     options.settings.check()
-    routes = load_routes(options.routes)
-    picks = list(range(0, len(routes.routes), options.every))
-    rest = [k for k in range(len(routes.routes)) if k not in set(picks)] or picks
+    routes = load_routes(resolve_routes(options.routes))
+    picks, held_routes, rest = split_routes(routes, options.every, options.validation)
     step = max(len(rest) // max(options.measure, 1), 1)
     held = [(k, 10_000 + s) for k in rest[::step][: options.measure] for s in range(options.measure_seeds)]
     trainer = GrpoTrainer(
         load_policy(options.policy), routes, options.settings, options.out,
-        train=picks, held_out=held, resume=options.resume,
+        train=picks, held_out=held, held_out_routes=held_routes, resume=options.resume,
     )  # fmt: skip
     return trainer.run(_say)
 
@@ -122,6 +126,14 @@ def _value(arguments: Sequence[str], flag: str) -> str | None:
 
 
 def _say(measures: dict[str, float]) -> None:
-    shown = ("update", "reward", "group_std", "zero_variance_share", "entropy", "held_out_driving_score")
+    shown = (
+        "update",
+        "ticks",
+        "reward",
+        "group_std",
+        "zero_variance_share",
+        "entropy",
+        "held_out_driving_score",
+        "held_out_sampled_driving_score",
+    )
     print("  ".join(f"{name} {measures[name]:.3g}" for name in shown if name in measures), flush=True)
-

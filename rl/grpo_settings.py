@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from rl.advantages import AdvantageSettings
 from rl.loss_settings import LossSettings
+from rl.rewards import training_reward
 from simulator.errors import TrainingError
 
 
@@ -18,8 +19,9 @@ from simulator.errors import TrainingError
 class GroupSettings:
     """Who is judged against whom."""
 
-    kind: Literal["episode", "decision"] = "episode"
-    """`episode`: replays of one route from one seed, driven to the end. `decision`: continuations from one state."""
+    kind: Literal["episode", "decision", "single"] = "episode"
+    """`episode`: replays of one route from one seed, driven to the end. `decision`: continuations from one state.
+    `single`: no groups, `groups` x `size` rides side by side, judged by a value network (PPO)."""
     size: int = 8
     """G, members of a group."""
     groups: int = 4
@@ -29,19 +31,37 @@ class GroupSettings:
     continuation: Literal["greedy", "sample"] = "greedy"
     """Decision groups: how a member is driven after its first decision."""
     spacing: int = 2
-    """Decision groups: decisions between two groups along one ride."""
+    """Decision groups: decisions between two groups along one ride, which goes on as the first member did for as long
+    as that was driven: no tick is lost where the horizon is as long."""
+    credit: Literal["first", "all"] = "first"
+    """Decision groups: learn from the decision that a member begins with, or from all of its horizon, each judged by
+    what came after it; these are sampled (`continuation`)."""
+    bootstrap: bool = False
+    """Decision groups: at the horizon a member that goes on is worth what a value network says; without it whoever has
+    crashed loses nothing of the route that is left."""
+    discount: float = 1.0
+    """Of rewards, a decision; in decision groups and `single` rides."""
+    rollout: int = 64
+    """`single`: decisions a ride and update."""
+    trace: float = 0.95
+    """`single`: trace decay of generalised advantage estimation."""
+    value_warmup: int = 2
+    """First updates that train the value network alone, where there is one."""
     max_seconds: float = 120.0
     """Rides are cut after this time."""
     ride_weight: Literal["ride", "decision"] = "ride"
     """Episode groups: every ride counts the same, or every decision does."""
-    end_at_infraction: bool = True
-    """The first infraction with a penalty ends a ride, in training only."""
     dynamic: bool = False
     """Drive on until `groups` groups have a spread of rewards (DAPO)."""
     oversample: float = 3.0
     """With `dynamic`, drive at most so many times `groups` groups."""
     seeds: int = 0
     """Distinct world seeds that are drawn from; 0: a new one each group."""
+
+    @property
+    def needs_values(self) -> bool:
+        """Whether there has to be a value network."""
+        return self.kind == "single" or self.bootstrap
 
     def problems(self) -> list[str]:
         """What makes no sense."""
@@ -50,6 +70,14 @@ class GroupSettings:
             found.append(f"group.size must be at least 2, got {self.size}: nobody to be judged against")
         if self.groups < 1 or self.horizon < 1 or self.spacing < 1 or not self.max_seconds > 0.0:
             found.append("group.groups, horizon, spacing and max_seconds must be above 0")
+        if self.credit == "all" and (self.kind != "decision" or self.continuation != "sample"):
+            found.append("group.credit all is for decision groups whose continuation is sampled")
+        if self.bootstrap and self.kind != "decision":
+            found.append("group.bootstrap is for decision groups: rides are driven to their end")
+        if not 0.0 < self.discount <= 1.0 or not 0.0 <= self.trace <= 1.0 or self.rollout < 1 or self.value_warmup < 0:
+            found.append("group.discount is in (0, 1], trace in [0, 1], rollout above 0, value_warmup 0 or more")
+        if self.dynamic and self.kind == "single":
+            found.append("group.dynamic needs groups")
         if self.dynamic and self.oversample < 1.0:
             found.append(f"group.oversample must be at least 1, got {self.oversample}")
         return found
@@ -59,13 +87,13 @@ class GroupSettings:
 class GrpoSettings:
     """One GRPO run."""
 
-    recipe: Literal["grpo", "dr_grpo", "dapo", "gspo", "rloo", "custom"] = "grpo"
+    recipe: Literal["grpo", "dr_grpo", "dapo", "gspo", "rloo", "ppo", "custom"] = "grpo"
     """What the advantage and loss settings claim to be; `custom` claims nothing."""
     group: GroupSettings = field(default_factory=GroupSettings)
     advantage: AdvantageSettings = field(default_factory=AdvantageSettings)
     loss: LossSettings = field(default_factory=LossSettings)
-    reward: str = "driving"
-    """Reward of a ride or continuation (`rl.ride_reward`)."""
+    reward: str = "route"
+    """What is learnt for: `route` (`rl.rewards`), a preset of `envs.rewards`, or a JSON file with a specification."""
     temperature: float = 1.0
     """Of sampling."""
     updates: int = 50
@@ -76,12 +104,16 @@ class GrpoSettings:
     """Decisions a step of the optimiser."""
     learning_rate: float = 3e-4
     """Of AdamW."""
+    value_rate: float = 1e-3
+    """Of the value network's AdamW (PPO)."""
+    max_ticks: int = 0
+    """Stop after the update that has simulated so many ticks in all; 0: go by `updates`."""
+    evaluate_ticks: int = 0
+    """Evaluate whenever so many more ticks have been simulated, in place of `evaluate_every`; 0: by updates."""
     max_grad_norm: float = 1.0
     """Gradients are cut to this norm."""
     seed: int = 0
     """Of sampling, tasks and minibatches."""
-    decision_ticks: int = 10
-    """Ticks of 0.05 s between decisions."""
     evaluate_every: int = 10
     """Updates between evaluations on held-out routes."""
     checkpoint_every: int = 10
@@ -97,9 +129,11 @@ class GrpoSettings:
         for name in ("temperature", "updates", "epochs", "minibatch", "learning_rate", "max_grad_norm"):
             if not getattr(self, name) > 0:
                 found.append(f"{name} must be above 0, got {getattr(self, name)}")
-        if self.reward != "driving":
-            found.append(f"reward is `driving` (`rl.ride_reward`), got {self.reward!r}")
-        for name in ("decision_ticks", "evaluate_every", "checkpoint_every"):
+        try:
+            training_reward(self.reward)
+        except TrainingError as error:
+            found.append(str(error))
+        for name in ("evaluate_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 found.append(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.loss.ratio == "none" and self.epochs > 1:
@@ -157,6 +191,10 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     },
     "rloo": {
         "advantage": {"baseline": "others", "divisor": "none"},
+        "loss": {"ratio": "token", "aggregate": "sequence"},
+    },
+    "ppo": {
+        "group": {"kind": "single"},
         "loss": {"ratio": "token", "aggregate": "sequence"},
     },
 }

@@ -10,9 +10,11 @@ import numpy as np
 
 from agents.base import Agent
 from envs.routes import RouteBatch
+from envs.vector_env import load_routes
 from envs.world import EpisodeStart, WorldBatch
 from leaderboard_adapters.infractions import build_result
 from leaderboard_adapters.records import RouteResult
+from rl.config import resolve_routes
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,21 @@ class Score:
     def document(self) -> dict[str, float]:
         """As plain numbers."""
         return {name: round(float(value), 3) for name, value in vars(self).items()}
+
+
+def split_routes(routes: RouteBatch, every: int, validation: str = "") -> tuple[list[int], RouteBatch, list[int]]:
+    """What to train on (indices into `routes`), and what to measure on (routes of their own or the same, and indices).
+
+    Args:
+        every: train on every so-manieth route, measure on the rest (on the same where there is none).
+        validation: measure on these routes instead.
+    """
+    picks = list(range(0, len(routes.routes), every))
+    if validation:
+        others = load_routes(resolve_routes(validation))
+        return picks, others, list(range(len(others.routes)))
+    rest = [k for k in range(len(routes.routes)) if k not in set(picks)]
+    return picks, routes, rest or picks
 
 
 def drive_all(

@@ -47,7 +47,7 @@ class DecisionRecord:
         terms: the reward by term; a term that does not apply is absent. reward: their weighted sum.
         group, ride: numbers of its group and of its ride within the collection.
         weight: of the record in the loss.
-        advantage: a number, or float64[S].
+        advantage: a number, or float64[S]. value_target: what the value network learns (PPO).
         failed: why it could not be driven; '' where it could.
     """
 
@@ -66,6 +66,7 @@ class DecisionRecord:
     ride: int = 0
     weight: float = 1.0
     advantage: float | np.ndarray = 0.0
+    value_target: float = 0.0
     failed: str = ""
 
 
@@ -74,7 +75,8 @@ class RecordBatch:
     """Records side by side, as an update takes them.
 
     Attributes:
-        tokens: int64[N, S], mask: bool[N, S], logp: float32[N, S], advantage: float32[N, S], weight: float32[N].
+        tokens: int64[N, S], mask: bool[N, S], logp: float32[N, S], advantage: float32[N, S].
+        weight: float32[N], value_target: float32[N].
         shaped: bool[N], records that the policy was not asked for as usual (`Origin.REFINED`, `GT`, anchors).
     """
 
@@ -84,6 +86,7 @@ class RecordBatch:
     logp: np.ndarray
     advantage: np.ndarray
     weight: np.ndarray
+    value_target: np.ndarray
     shaped: np.ndarray
     temperature: float
 
@@ -133,6 +136,7 @@ def stack_records(records: Sequence[DecisionRecord]) -> RecordBatch:
         logp=logp,
         advantage=advantage,
         weight=np.array([record.weight for record in records], np.float32),
+        value_target=np.array([record.value_target for record in records], np.float32),
         shaped=np.array([record.origin is not Origin.SAMPLE for record in records]),
         temperature=temperatures.pop(),
     )

@@ -11,7 +11,7 @@ import torch
 
 from agents.policy import Policy, take_rows
 from rl.losses import cross_entropy
-from rl.sft_data import DecisionSet, start_speeds
+from rl.sft_data import DecisionSet
 from rl.sft_settings import SftSettings
 from simulator.errors import TrainingError
 
@@ -32,7 +32,7 @@ def train_sft(
         raise TrainingError("there are no decisions to imitate")
     draws = np.random.default_rng(settings.seed)
     train, held = split_rides(data, settings.held_out, draws)
-    tokens = policy.label(train.trajectories, start_speeds(train))
+    tokens = policy.label(train.rows, train.trajectories, train.offsets)
     weight = balance_weights(tokens[:, 0], settings.balance)
     policy.fit_scale(train.rows)
     parameters = [p for p in policy.trainable() if p.requires_grad]
@@ -65,18 +65,20 @@ def train_sft(
 
 
 def measure(policy: Policy, data: DecisionSet, batch: int = 1024) -> dict[str, float]:
-    """`nll` a token, `accuracy` of whole decisions, `error` of waypoints in metres, of greedy decisions."""
+    """`nll` a token; of greedy decisions `accuracy` as a whole, and `error` of waypoints in metres (0 for commands)."""
     if not len(data):
         return {}
     sums: dict[str, Any] = {"nll": 0.0, "accuracy": 0.0, "error": 0.0}
     for first in range(0, len(data), batch):
         part = data.take(np.arange(first, min(first + batch, len(data))))
-        tokens = policy.label(part.trajectories, start_speeds(part))
+        tokens = policy.label(part.rows, part.trajectories, part.offsets)
         with torch.no_grad():
             found = policy.logp(part.rows, tokens, np.ones(tokens.shape, bool))
         said = policy.act(part.rows)
         sums["nll"] -= float(found.logp.mean(1).sum())
         sums["accuracy"] += float((said.tokens == tokens).all(axis=1).sum())
+        if not said.trajectories.shape[1]:  # commands
+            continue
         gap = np.hypot(*np.moveaxis(said.trajectories[..., :2] - part.trajectories[..., :2], -1, 0))
         sums["error"] += float(gap.mean(axis=1).sum())
     return {name: value / len(data) for name, value in sums.items()}

@@ -35,6 +35,9 @@ class SftOptions:
     every: int = 2
     """Train on every so-manieth route of it, the first included; the others are for measuring."""
 
+    validation: Annotated[str, tyro.conf.arg(metavar="FILE|NAME")] = ""
+    """Routes to measure on in place of the others."""
+
     seeds: int = 1
     """Rides of the expert on each route."""
 
@@ -61,6 +64,9 @@ class SftOptions:
 
     heads: int = 4
     """Attention heads of a block."""
+
+    decision_ticks: int = 10
+    """Ticks of 0.05 s between its decisions."""
 
     train: SftSettings = field(default_factory=SftSettings)
     """How it imitates."""
@@ -90,11 +96,13 @@ def run(options: SftOptions) -> dict[str, Any]:
 
     from agents.policy_agent import PolicyAgent
     from agents.token_policy import TokenPolicy, TokenPolicyConfig
-    from agents.token_view import TokenView, view_shape
+    from agents.token_view import make_token_view, view_shape
+    from agents.tokens.commands import CommandTokens
     from agents.tokens.files import load_tokens
     from envs.vector_env import load_routes
+    from rl.config import resolve_routes
     from rl.grpo_command import load_policy
-    from rl.held_out import drive_all, score_of
+    from rl.held_out import drive_all, score_of, split_routes
     from rl.sft import train_sft
     from rl.sft_data import collect_dagger, collect_expert, join_sets, load_sets, save_set
 
@@ -108,10 +116,9 @@ def run(options: SftOptions) -> dict[str, Any]:
     tokens = policy.tokens if options.tokens is None else load_tokens(options.tokens)
     if tokens is None:
         raise TrainingError(f"{options.policy} does not answer in action tokens; imitation needs one that does")
-    observer = partial(TokenView, options.observation) if policy is None else policy.observer
-    routes = load_routes(options.routes)
-    picks = list(range(0, len(routes.routes), options.every))
-    rest = [k for k in range(len(routes.routes)) if k not in set(picks)] or picks
+    observer = partial(make_token_view, options.observation, tokens) if policy is None else policy.observer
+    routes = load_routes(resolve_routes(options.routes))
+    picks, held_routes, rest = split_routes(routes, options.every, options.validation)
     options.out.mkdir(parents=True, exist_ok=True)
     said = {name: value for name, value in dataclasses.asdict(options).items() if not isinstance(value, Path)}
     (options.out / "settings.json").write_text(json.dumps(said, indent=2, default=str) + "\n", encoding="utf-8")
@@ -126,13 +133,16 @@ def run(options: SftOptions) -> dict[str, Any]:
     if options.data is None:
         tasks = [(route, options.seed + k) for k in range(options.seeds) for route in picks]
         data = collect_expert(
-            routes, tasks, observer, waypoints=tokens.waypoints, interval=tokens.interval, width=options.side_by_side
-        )
+            routes, tasks, observer, waypoints=tokens.waypoints, interval=tokens.interval, width=options.side_by_side,
+            every=options.decision_ticks if isinstance(tokens, CommandTokens) else min(options.decision_ticks, 5),
+        )  # fmt: skip
         save_set(data, options.out / "data", {"name": "expert", "rides": len(tasks)})
     else:
         data = load_sets(options.data)
     if policy is None:
-        config = TokenPolicyConfig(options.observation, options.width, options.layers, options.heads, options.seed)
+        config = TokenPolicyConfig(
+            options.observation, options.width, options.layers, options.heads, options.seed, options.decision_ticks
+        )
         policy = TokenPolicy(config, tokens, view_shape(data.rows))
     train_sft(policy, data, options.train, partial(epoch_ended, 0))
     draws = np.random.default_rng(options.seed)
@@ -149,6 +159,6 @@ def run(options: SftOptions) -> dict[str, Any]:
     if options.measure:
         step = max(len(rest) // options.measure, 1)
         held = [(route, options.seed) for route in rest[::step][: options.measure]]
-        last |= score_of(drive_all(PolicyAgent(policy), routes, held)).document()
+        last |= score_of(drive_all(PolicyAgent(policy), held_routes, held)).document()
     log(last)
     return last

@@ -27,6 +27,7 @@ from simulator.errors import TrainingError
 from simulator.state import EGO, TICK_SECONDS
 
 INDEX = "index.json"
+VERSION = 2
 
 
 @dataclass
@@ -36,11 +37,13 @@ class DecisionSet:
     Attributes:
         rows: what was seen.
         trajectories: float64[N, W, 3] of the expert from there, ego frame, `interval` seconds apart.
+        offsets: float64[N, W] m of their waypoints from the route's path, right positive.
         ride: int64[N] number of the ride. tick: int64[N] of the world.
     """
 
     rows: Rows
     trajectories: np.ndarray
+    offsets: np.ndarray
     ride: np.ndarray
     tick: np.ndarray
     interval: float
@@ -51,7 +54,7 @@ class DecisionSet:
     def take(self, at: np.ndarray) -> DecisionSet:
         """Some of the decisions."""
         rows = take_rows(self.rows, at)
-        return DecisionSet(rows, self.trajectories[at], self.ride[at], self.tick[at], self.interval)
+        return DecisionSet(rows, self.trajectories[at], self.offsets[at], self.ride[at], self.tick[at], self.interval)
 
 
 def join_sets(parts: Sequence[DecisionSet]) -> DecisionSet:
@@ -69,6 +72,7 @@ def join_sets(parts: Sequence[DecisionSet]) -> DecisionSet:
     return DecisionSet(
         stack_rows([part.rows for part in parts]),
         np.concatenate([part.trajectories for part in parts]),
+        np.concatenate([part.offsets for part in parts]),
         np.concatenate(rides),
         np.concatenate([part.tick for part in parts]),
         parts[0].interval,
@@ -101,6 +105,7 @@ def collect_expert(
     running: dict[int, int] = {}
     seen: dict[int, list[tuple[int, Rows]]] = {}
     starts = np.zeros((width, 3))
+    offsets: list[list[float]] = [[] for _ in range(width)]
     parts: list[DecisionSet] = []
 
     def begin(b: int) -> None:
@@ -112,6 +117,7 @@ def collect_expert(
             view.reset(b)
             running[b], seen[b] = number, []
             starts[b] = [batch.worlds[name][b, EGO] for name in ("x", "y", "yaw")]
+            offsets[b] = [float(batch.worlds["path_offset"][b])]
 
     for b in range(width):
         begin(b)
@@ -123,10 +129,15 @@ def collect_expert(
             for k, b in enumerate(due):
                 seen[int(b)].append((int(ticks[b]), take_rows(rows, np.array([k]))))
         batch.tick(driver.act())
+        for b in running:
+            offsets[b].append(float(batch.worlds["path_offset"][b]))
         for b in [b for b in running if batch.finished[b]]:
             number = running.pop(b)
             driven = batch.log[b, : int(batch.worlds["tick"][b])][:, [0, 1, 3]]
-            parts += _labelled(np.concatenate([starts[b : b + 1], driven]), seen[b], number, waypoints, interval)
+            poses = np.concatenate([starts[b : b + 1], driven])
+            for part in _labelled(poses, np.array(offsets[b]), seen[b], number, waypoints, interval):
+                part.rows = view.retrace(part.rows, part.trajectories, part.offsets)
+                parts.append(part)
             begin(b)
     if not parts:
         raise TrainingError("the expert's rides are too short to imitate")
@@ -134,17 +145,27 @@ def collect_expert(
 
 
 def _labelled(
-    poses: np.ndarray, seen: list[tuple[int, Rows]], number: int, waypoints: int, interval: float
+    poses: np.ndarray,
+    offsets: np.ndarray,
+    seen: list[tuple[int, Rows]],
+    number: int,
+    waypoints: int,
+    interval: float,
 ) -> list[DecisionSet]:
-    """The decisions of one ride that have a future of full length. `poses`: float64[T + 1, 3], row t after tick t."""
+    """The decisions of one ride that have a future of full length.
+
+    Args:
+        poses: float64[T + 1, 3], row t after tick t. offsets: float64[T + 1] m from the path.
+    """
     ticks = round(interval / TICK_SECONDS)
     kept = [(t, rows) for t, rows in seen if t + waypoints * ticks < len(poses)]
     if not kept:
         return []
     at = np.array([t for t, _ in kept])
-    future = poses[at[:, None] + ticks * np.arange(1, waypoints + 1)]
-    labels = relative(poses[at][:, None], future)
-    return [DecisionSet(stack_rows([rows for _, rows in kept]), labels, np.full(len(at), number), at, interval)]
+    future = at[:, None] + ticks * np.arange(1, waypoints + 1)
+    labels = relative(poses[at][:, None], poses[future])
+    rows = stack_rows([rows for _, rows in kept])
+    return [DecisionSet(rows, labels, offsets[future], np.full(len(at), number), at, interval)]
 
 
 def join_rides(parts: Sequence[DecisionSet]) -> DecisionSet:
@@ -152,6 +173,7 @@ def join_rides(parts: Sequence[DecisionSet]) -> DecisionSet:
     return DecisionSet(
         stack_rows([part.rows for part in parts]),
         np.concatenate([part.trajectories for part in parts]),
+        np.concatenate([part.offsets for part in parts]),
         np.concatenate([part.ride for part in parts]),
         np.concatenate([part.tick for part in parts]),
         parts[0].interval,
@@ -215,9 +237,9 @@ def _student_round(
             break
         controls = student.act().copy()
         for due, rows in heard:
-            labels = ahead.look(due, waypoints, interval)
+            labels, offsets = ahead.look(due, waypoints, interval)
             ticks = batch.worlds["tick"][due].astype(np.int64)
-            parts.append(DecisionSet(rows, labels, first + due, ticks, interval))
+            parts.append(DecisionSet(rows, labels, offsets, first + due, ticks, interval))
             expert_drives[due] = draws.random(len(due)) < beta
         heard.clear()
         controls[expert_drives] = ahead.watch()[expert_drives]
@@ -231,14 +253,15 @@ def save_set(data: DecisionSet, folder: str | Path, source: dict[str, Any], shar
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    fresh: dict[str, Any] = {"format": "routegym-decisions", "version": 1, "shards": []}
+    fresh: dict[str, Any] = {"format": "routegym-decisions", "version": VERSION, "shards": []}
     index = _read_index(folder) if (folder / INDEX).exists() else fresh
     sources = {entry["source"]["name"] for entry in index["shards"]}
     name = source.get("name", f"part{len(sources)}")
     for first in range(0, len(data), shard):
         part = data.take(np.arange(first, min(first + shard, len(data))))
         arrays = {f"rows/{key}": np.ascontiguousarray(array) for key, array in part.rows.items()}
-        arrays |= {"trajectories": part.trajectories.astype(np.float32), "ride": part.ride, "tick": part.tick}
+        arrays |= {"trajectories": part.trajectories.astype(np.float32), "offsets": part.offsets.astype(np.float32)}
+        arrays |= {"ride": part.ride, "tick": part.tick}
         content = save(arrays)
         file = f"shard-{len(index['shards']):05d}.safetensors"
         (folder / file).write_bytes(content)
@@ -277,7 +300,12 @@ def load_sets(folder: str | Path) -> DecisionSet:
         rows = {name[5:]: array for name, array in arrays.items() if name.startswith("rows/")}
         parts.setdefault(entry["source"]["name"], []).append(
             DecisionSet(
-                rows, arrays["trajectories"].astype(np.float64), arrays["ride"], arrays["tick"], entry["interval"]
+                rows,
+                arrays["trajectories"].astype(np.float64),
+                arrays["offsets"].astype(np.float64),
+                arrays["ride"],
+                arrays["tick"],
+                entry["interval"],
             )
         )
     if not parts:
@@ -290,13 +318,6 @@ def _read_index(folder: Path) -> dict[str, Any]:
         index: dict[str, Any] = json.loads((folder / INDEX).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise TrainingError(f"{folder} is no dataset of decisions ({INDEX}): {error}") from error
-    if index.get("format") != "routegym-decisions" or index.get("version") != 1:
-        raise TrainingError(f"{folder / INDEX}: expected version 1 of routegym-decisions")
+    if index.get("format") != "routegym-decisions" or index.get("version") != VERSION:
+        raise TrainingError(f"{folder / INDEX}: expected version {VERSION} of routegym-decisions")
     return index
-
-
-def start_speeds(data: DecisionSet) -> np.ndarray:
-    """float64[N] m/s at the decisions."""
-    return np.asarray(data.rows["speed"], np.float64)
-
-

@@ -16,9 +16,11 @@ from simulator.errors import TrainingError
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
-from rl.groups import make_sampler, set_advantages  # noqa: E402 - needs torch
+from rl.group_members import Member, set_advantages  # noqa: E402 - needs torch
+from rl.groups import make_sampler  # noqa: E402
 from rl.grpo import GrpoTrainer  # noqa: E402
 from rl.grpo_settings import GrpoSettings, recipe  # noqa: E402
+from rl.rollouts import generalised_advantages  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +91,59 @@ def test_groups_without_spread_are_dropped_and_counted(routes: RouteBatch):
     assert found.dropped == 2
 
 
-@pytest.mark.parametrize("kind", ["episode", "decision"])
+def test_decisions_on_the_way_are_judged_by_what_came_after_them(routes: RouteBatch):
+    chosen = settings("decision", group_credit="all", group_continuation="sample", group_discount=0.9)
+    [group, _] = make_sampler(small_policy(), routes, [0, 4], chosen).collect(np.random.default_rng(0)).groups
+    set_advantages([group], chosen)
+    assert [len(member.records) for member in group] == [2, 2, 2]
+    for d, earned in enumerate(np.stack([member.returns(0.9) for member in group], axis=1)):
+        advantages = [member.records[d].advantage for member in group]
+        assert np.argsort(advantages).tolist() == np.argsort(earned).tolist()
+        assert abs(sum(advantages)) < 1e-6
+    assert group[0].records[1].tick == group[0].records[0].tick + 10
+    first = group[0].earned[0] + 0.9 * group[0].earned[1]
+    assert group[0].records[0].value_target == pytest.approx(first)
+
+
+def test_what_is_left_of_a_route_counts_for_those_who_are_still_driving(routes: RouteBatch):
+    chosen = settings("decision", group_bootstrap=True)
+    policy = small_policy()
+    policy.add_critic()
+    with torch.no_grad():
+        policy.critic.value_head.bias.fill_(7.0)
+    sampler = make_sampler(policy, routes, [0, 4], chosen)
+    [first, second] = sampler.collect(np.random.default_rng(0)).groups
+    assert all(member.left > 5.0 for member in first + second)
+    without = Member(first[0].task, [], first[0].earned, {}, True, 0.0)
+    assert first[0].returns(1.0)[0] == pytest.approx(without.returns(1.0)[0] + first[0].left)
+
+
+def test_generalised_advantages_of_a_hand_made_ride():
+    rewards, values = np.array([[1.0], [0.0], [2.0]]), np.array([[0.5], [1.0], [0.0], [4.0]])
+    ended = np.array([[False], [True], [False]])
+    last = 2.0 + 0.9 * 4.0 - 0.0
+    middle = 0.0 - 1.0  # the ride ended: nothing beyond counts
+    first = 1.0 + 0.9 * 1.0 - 0.5 + 0.9 * 0.8 * middle
+    assert np.allclose(generalised_advantages(rewards, values, ended, 0.9, 0.8)[:, 0], [first, middle, last])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"group_credit": "all"}, "continuation is sampled"),
+        ({"group_kind": "episode", "group_bootstrap": True}, "bootstrap is for decision groups"),
+        ({"reward": "nonsense"}, "nonsense"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(changes: dict, words: str):
+    with pytest.raises(TrainingError, match=words):
+        settings(changes.pop("group_kind", "decision"), **changes)
+
+
+@pytest.mark.parametrize("kind", ["episode", "decision", "single"])
 def test_a_resumed_run_ends_with_the_same_weights(kind: str, routes: RouteBatch, tmp_path: Path):
-    chosen = settings(kind, loss_kl=0.05)
+    changes = {"group_rollout": 5, "group_value_warmup": 0} if kind == "single" else {}
+    chosen = settings(kind, loss_kl=0.05, **changes)
     whole, halves = small_policy(), small_policy()
     last = GrpoTrainer(whole, routes, chosen, tmp_path / "whole", train=[0, 4]).run()
     assert abs(last["ratio_first"] - 1.0) < 1e-5
@@ -123,5 +175,5 @@ def test_an_untrained_policy_learns_to_set_off(routes: RouteBatch, tmp_path: Pat
         updates=15, minibatch=64, learning_rate=3e-3, loss_entropy=0.01,
     )  # fmt: skip
     trainer = GrpoTrainer(small_policy(), routes, chosen, tmp_path, train=[0])
-    progress = [trainer.step()["reward_progress"] for _ in range(chosen.updates)]
-    assert np.mean(progress[-3:]) > np.mean(progress[:2]) + 0.2
+    progress = [trainer.step()["reward_completion"] for _ in range(chosen.updates)]
+    assert np.mean(progress[-3:]) > np.mean(progress[:2]) + 0.1

@@ -41,7 +41,8 @@ def rides(routes: RouteBatch) -> DecisionSet:
 def made_up_set(count: int, rides: int) -> DecisionSet:
     draws = np.random.default_rng(0)
     plans = draws.normal(size=(count, 5, 3))
-    return DecisionSet(made_up_rows(count), plans, draws.integers(rides, size=count), np.arange(count), 0.1)
+    offsets = draws.normal(size=(count, 5))
+    return DecisionSet(made_up_rows(count), plans, offsets, draws.integers(rides, size=count), np.arange(count), 0.1)
 
 
 def test_labels_are_where_the_expert_then_went(rides: DecisionSet):
@@ -93,6 +94,7 @@ def test_a_dataset_comes_back_from_its_shards(tmp_path: Path):
     assert len(again) == 70
     assert again.ride.max() == 4
     assert np.allclose(again.trajectories, join_sets([first, second]).trajectories, atol=1e-6)
+    assert np.allclose(again.offsets[50:], second.offsets, atol=1e-6)
     assert np.array_equal(again.rows["actors"][50:], second.rows["actors"])
     index = json.loads((tmp_path / "index.json").read_text())
     assert [shard["decisions"] for shard in index["shards"]] == [16, 16, 16, 2, 16, 4]

@@ -24,8 +24,8 @@ class BuildOptions:
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
     """Folder to write tokens.safetensors and manifest.json to."""
 
-    kind: Literal["k-means", "k-disk", "bins", "grid"] = "k-means"
-    """How a trajectory is said."""
+    kind: Literal["k-means", "k-disk", "bins", "grid", "commands"] = "k-means"
+    """How a trajectory is said; `commands` are not built from anything."""
 
     size: int = 2048
     """Tokens in the vocabulary (k-means, k-disk, bins; a k-disk codebook may find fewer)."""
@@ -65,11 +65,15 @@ def build(options: BuildOptions) -> dict[str, object]:
     from agents.tokens.base import ActionTokens
     from agents.tokens.bins import fit_bins
     from agents.tokens.codebook import SegmentCodebook, fit_k_disk, fit_k_means
+    from agents.tokens.commands import CommandTokens
     from agents.tokens.files import save_tokens
     from agents.tokens.grid import default_grid
     from agents.tokens.rides import cut_trajectories, drive_rides, mirrored
     from envs.vector_env import load_routes
 
+    if options.kind == CommandTokens.kind:
+        save_tokens(CommandTokens(), options.out)
+        return {}
     routes = load_routes(options.routes)
     picks = spread(len(routes.routes), options.count)
     rides = sorted(

@@ -12,6 +12,7 @@ import numpy as np
 from agents.tokens.base import ActionTokens
 from agents.tokens.bins import CoordinateBins
 from agents.tokens.codebook import SegmentCodebook
+from agents.tokens.commands import CommandTokens
 from agents.tokens.grid import ControlGrid
 from simulator.errors import AgentError
 
@@ -73,4 +74,7 @@ def load_tokens(folder: str | Path) -> ActionTokens:
         return CoordinateBins(arrays["low"], arrays["high"], **settings)
     if kind == "grid":
         return ControlGrid(arrays["steers"], arrays["accelerations"], **settings)
-    raise AgentError(f"{folder / MANIFEST}: no action tokens are of kind {kind!r}; known: k-means, k-disk, bins, grid")
+    if kind == CommandTokens.kind:
+        return CommandTokens()
+    known = "k-means, k-disk, bins, grid, commands"
+    raise AgentError(f"{folder / MANIFEST}: no action tokens are of kind {kind!r}; known: {known}")

@@ -195,10 +195,10 @@ class VlaPolicy(Policy):
         zero = torch.zeros_like(log)
         return LogProb(torch.where(kept, log, zero).cpu(), torch.where(kept, entropy, zero).cpu(), kept.cpu())
 
-    def label(self, trajectories: np.ndarray, speeds: np.ndarray) -> np.ndarray:
+    def label(self, rows: Rows, trajectories: np.ndarray, offsets: np.ndarray) -> np.ndarray:
         if self.config.answer != "tokens" or self.tokens is None or self.config.think:
             raise AgentError("imitation is for answers in action tokens, without a think section")
-        return self.tokens.encode(trajectories, speeds) + self.parts.action_low
+        return self.tokens.encode(trajectories, np.asarray(rows["speed"], np.float64)) + self.parts.action_low
 
     def regress(self, rows: Rows) -> Tensor:
         """float[N, W, 3] of the regression head, with gradients."""
@@ -419,9 +419,7 @@ class VlaPolicy(Policy):
                 if self.config.answer == "text" and tokens[b, k] == end:
                     left[b] = 0
 
-    def _read(
-        self, tokens: np.ndarray, mask: np.ndarray, speeds: np.ndarray
-    ) -> tuple[np.ndarray, float, list[str]]:
+    def _read(self, tokens: np.ndarray, mask: np.ndarray, speeds: np.ndarray) -> tuple[np.ndarray, float, list[str]]:
         """Trajectories, the interval of their waypoints, and why an answer has none."""
         count = len(tokens)
         if self.config.answer == "tokens":

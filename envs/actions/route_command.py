@@ -32,7 +32,7 @@ FULL_SPEED = 5  # the choice of what is allowed
 SHIFT = 0.7  # m a decision
 MAX_OFFSET = 4.2  # m
 CHOICES = (len(SPEEDS), 3)
-_GAIN = 1.5  # 1/s, acceleration for a difference in speed
+SPEED_GAIN = 1.5  # 1/s, acceleration for a difference in speed
 _PREVIEW = 0.12  # s, for the lag of the steering
 
 
@@ -45,14 +45,26 @@ def shift_offsets(actions, offsets):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def allowed_speed(w, net, routes):  # type: ignore[no-untyped-def]
+    """Speed of the ego that the limit and the bends ahead allow, m/s."""
+    lane = w.lane[EGO]
+    limit = net.lane_speed_limit[lane] if lane >= 0 else 5.0
+    return min(limit, bend_speed(routes, w.route, w.path_s, w.speed[EGO]))
+
+
+@kernel
+def allowed_speeds(worlds, net, routes, allowed):  # type: ignore[no-untyped-def]
+    """`allowed_speed` of every world, into float64[B]."""
+    for b in range(worlds.shape[0]):
+        allowed[b] = allowed_speed(worlds[b], net, routes)
+
+
+@kernel
 def follow_command(w, net, routes, share, offset, control):  # type: ignore[no-untyped-def]
     """Control of one ego, float64[3]: towards `share` of the allowed speed, `offset` metres right of the path."""
     speed = w.speed[EGO]
-    lane = w.lane[EGO]
-    allowed = net.lane_speed_limit[lane] if lane >= 0 else 5.0
-    allowed = min(allowed, bend_speed(routes, w.route, w.path_s, speed))
-    wanted = share * allowed
-    acceleration = min(max(_GAIN * (wanted - speed), -8.0), 3.0)
+    wanted = share * allowed_speed(w, net, routes)
+    acceleration = min(max(SPEED_GAIN * (wanted - speed), -8.0), 3.0)
     throttle, brake = pedals(speed, acceleration)
     if wanted < 0.2 and speed < 0.5:
         throttle, brake = 0.0, 1.0
