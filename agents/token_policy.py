@@ -50,6 +50,8 @@ class TokenPolicyConfig:
     """Of its first weights."""
     decision_ticks: int = 10
     """Ticks of 0.05 s between decisions."""
+    flat: bool = False
+    """See neighbours in one row with the ego, not as a set: less to compute, and their order counts."""
 
 
 class TokenPolicy(Policy):
@@ -74,7 +76,7 @@ class TokenPolicy(Policy):
         self._asked = self.net
 
     def observer(self, batch: WorldBatch) -> TokenView:
-        return make_token_view(self.config.observation, self.tokens, batch)
+        return make_token_view(self.config.observation, self.tokens, self.config.flat, batch)
 
     def follower(self, batch: WorldBatch, observer: Observer) -> Follower:
         return CommandFollower(batch, observer.wanted) if isinstance(observer, CommandView) else PlanFollower(batch)
@@ -82,7 +84,7 @@ class TokenPolicy(Policy):
     def view_spec(self) -> dict[str, Any]:
         if isinstance(self.tokens, CommandTokens):
             raise NotImplementedError("a policy that says commands cannot be served: it needs what drives by them")
-        return {"view": "token", "observation": self.config.observation}
+        return {"view": "token", "observation": self.config.observation, "flat": self.config.flat}
 
     @torch.no_grad()
     def act(self, rows: Rows, uniforms: np.ndarray | None = None, *, n: int = 1, temperature: float = 1.0) -> Decisions:

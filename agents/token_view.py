@@ -36,8 +36,13 @@ class TokenView:
     uint8[N, C, H, W] with a bird's-eye view; `speed` float64[N] m/s.
     """
 
-    def __init__(self, name: str, batch: WorldBatch) -> None:
+    def __init__(self, name: str, batch: WorldBatch, flat: bool = False) -> None:
+        """
+        Args:
+            flat: neighbours are part of the ego's row, not a set: less to compute, and their order counts.
+        """
         self._name = name
+        self._flat = flat
         self._batch = batch
         self._view = make_observation(name, batch)
         self._extra = make_observation("vector", batch) if name == "bev" else None
@@ -56,7 +61,7 @@ class TokenView:
         elif self._extra is not None:
             # what a picture does not show: speed, limit, where the route goes
             rows = {"ego": self._extra.observe(self._batch.worlds)[indices, :36], "image": seen[indices]}
-        elif self._name in NEIGHBOURS:
+        elif self._name in NEIGHBOURS and not self._flat:
             own, count, values = NEIGHBOURS[self._name]
             others = seen[indices, own : own + count * values].reshape(len(indices), count, values)
             rows = {"ego": seen[indices, :own], "actors": others, "actors_mask": (others != 0.0).any(axis=2)}
@@ -86,8 +91,8 @@ class CommandView(TokenView):
         wanted: float64[B], written by who drives.
     """
 
-    def __init__(self, name: str, batch: WorldBatch) -> None:
-        super().__init__(name, batch)
+    def __init__(self, name: str, batch: WorldBatch, flat: bool = False) -> None:
+        super().__init__(name, batch, flat)
         self.wanted = np.zeros(batch.num_worlds)
         self._allowed = np.zeros(batch.num_worlds)
 
@@ -101,8 +106,9 @@ class CommandView(TokenView):
         """The rows of one ride, in order, with what would have been wanted had commands driven it."""
         wanted = np.zeros(len(offsets))
         for k in range(len(wanted) - 1):
-            one = (rows[name][k : k + 1] for name in ("speed", "allowed"))
-            said = CommandTokens().choose(trajectories[k : k + 1], offsets[k : k + 1], *one, wanted[k : k + 1])
+            one = slice(k, k + 1)
+            speed, allowed = rows["speed"][one], rows["allowed"][one]
+            said = CommandTokens().choose(trajectories[one], offsets[one], speed, allowed, wanted[one])
             shift = int(said[0, 0]) % CHOICES[1] - 1
             wanted[k + 1] = np.clip(wanted[k] + SHIFT * shift, -MAX_OFFSET, MAX_OFFSET)
         own = rows["ego"][:, :-1]
@@ -114,9 +120,9 @@ def _with_wanted(rows: Rows, wanted: np.ndarray) -> Rows:
     return {**rows, "ego": np.concatenate([rows["ego"], last], axis=1), "wanted": wanted}
 
 
-def make_token_view(name: str, tokens: ActionTokens, batch: WorldBatch) -> TokenView:
+def make_token_view(name: str, tokens: ActionTokens, flat: bool, batch: WorldBatch) -> TokenView:
     """What a policy with these tokens sees."""
-    return CommandView(name, batch) if isinstance(tokens, CommandTokens) else TokenView(name, batch)
+    return CommandView(name, batch, flat) if isinstance(tokens, CommandTokens) else TokenView(name, batch, flat)
 
 
 def view_shape(rows: Rows) -> ViewShape:

@@ -17,7 +17,7 @@ def make_view(spec: dict[str, Any], batch: WorldBatch) -> Observer:
         AgentError: for a view that is not known, or of another version.
     """
     if spec.get("view") == "token":
-        return TokenView(str(spec["observation"]), batch)
+        return TokenView(str(spec["observation"]), batch, bool(spec.get("flat", False)))
     if spec.get("view") == "cameras":
         from agents.vla.view import CameraView, VlaView  # camera kernels, rarely needed
 

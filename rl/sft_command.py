@@ -68,6 +68,9 @@ class SftOptions:
     decision_ticks: int = 10
     """Ticks of 0.05 s between its decisions."""
 
+    flat: bool = False
+    """It sees neighbours in one row with the ego, not as a set: less to compute, and their order counts."""
+
     train: SftSettings = field(default_factory=SftSettings)
     """How it imitates."""
 
@@ -116,7 +119,8 @@ def run(options: SftOptions) -> dict[str, Any]:
     tokens = policy.tokens if options.tokens is None else load_tokens(options.tokens)
     if tokens is None:
         raise TrainingError(f"{options.policy} does not answer in action tokens; imitation needs one that does")
-    observer = partial(make_token_view, options.observation, tokens) if policy is None else policy.observer
+    new_view = partial(make_token_view, options.observation, tokens, options.flat)
+    observer = new_view if policy is None else policy.observer
     routes = load_routes(resolve_routes(options.routes))
     picks, held_routes, rest = split_routes(routes, options.every, options.validation)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -141,8 +145,9 @@ def run(options: SftOptions) -> dict[str, Any]:
         data = load_sets(options.data)
     if policy is None:
         config = TokenPolicyConfig(
-            options.observation, options.width, options.layers, options.heads, options.seed, options.decision_ticks
-        )
+            options.observation, options.width, options.layers, options.heads, options.seed, options.decision_ticks,
+            options.flat,
+        )  # fmt: skip
         policy = TokenPolicy(config, tokens, view_shape(data.rows))
     train_sft(policy, data, options.train, partial(epoch_ended, 0))
     draws = np.random.default_rng(options.seed)

@@ -20,6 +20,7 @@ from agents.policy import Observer, Policy, Rows, stack_rows, take_rows
 from agents.policy_agent import PolicyAgent
 from agents.registry import make_agent
 from agents.token_oracle import ExpertAhead
+from agents.token_view import TokenView
 from agents.tokens.poses import relative
 from envs.routes import RouteBatch
 from envs.world import EpisodeStart, WorldBatch
@@ -136,7 +137,8 @@ def collect_expert(
             driven = batch.log[b, : int(batch.worlds["tick"][b])][:, [0, 1, 3]]
             poses = np.concatenate([starts[b : b + 1], driven])
             for part in _labelled(poses, np.array(offsets[b]), seen[b], number, waypoints, interval):
-                part.rows = view.retrace(part.rows, part.trajectories, part.offsets)
+                if isinstance(view, TokenView):
+                    part.rows = view.retrace(part.rows, part.trajectories, part.offsets)
                 parts.append(part)
             begin(b)
     if not parts:

@@ -100,3 +100,28 @@ def test_commands_are_kept_in_a_folder_like_other_tokens(tmp_path: Path):
     assert isinstance(load_tokens(tmp_path), CommandTokens)
     with pytest.raises(ValueError, match="relative to the path"):
         CommandTokens().encode(straight(5.0, 5.0), np.array([5.0]))
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_a_policy_that_says_commands_drives_from_its_folder(flat: bool, routes: RouteBatch, tmp_path: Path):
+    pytest.importorskip("torch")
+    from agents.token_agent import TokenAgent
+    from agents.token_policy import TokenPolicy, TokenPolicyConfig
+    from agents.token_view import make_token_view, view_shape
+
+    batch = WorldBatch(routes, 1)
+    batch.reset(0, EpisodeStart(0, 0))
+    seen = make_token_view("frenet", CommandTokens(), flat, batch).observe(np.array([0]))
+    config = TokenPolicyConfig("frenet", width=16, layers=1, heads=2, decision_ticks=5, flat=flat)
+    TokenPolicy(config, CommandTokens(), view_shape(seen)).save(tmp_path)
+    agent = TokenAgent(f"{tmp_path},temperature=1.0")
+    assert agent.decision_ticks == 5
+    agent.bind(batch)
+    agent.reset(0, 0)
+    heard = []
+    agent.listener = lambda due, rows, decisions: heard.append(rows["wanted"][0])
+    for _ in range(60):
+        batch.tick(agent.act())
+    assert len(heard) == 12
+    assert len(set(np.round(heard, 3))) > 1
+    assert batch.criteria["driven_distance"][0] > 1.0
