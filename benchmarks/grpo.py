@@ -29,18 +29,19 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
         "dr_grpo",
         {
             "group_kind": "decision",
-            "group_groups": 32,
+            "group_groups": 16,
             "group_horizon": 60,
-            "group_spacing": 12,
+            "group_spacing": 24,
             "group_credit": "all",
             "group_continuation": "sample",
             "group_bootstrap": True,
             "group_discount": 0.99,
         },
     ),
-    "episode": ("dr_grpo", {"group_kind": "episode", "group_groups": 8, "group_max_seconds": 90.0}),
-    "ppo": ("ppo", {"group_groups": 8, "group_rollout": 64, "group_discount": 0.99}),
+    "episode": ("dr_grpo", {"group_kind": "episode", "group_groups": 4, "group_max_seconds": 90.0}),
+    "ppo": ("ppo", {"group_groups": 8, "group_rollout": 32, "group_discount": 0.99}),
 }
+BEFORE = "before.json"  # held-out measures of the policy that all begin with
 NAMES = {"decision": "decision groups", "episode": "episode groups", "ppo": "PPO"}
 SHARED: dict[str, Any] = {"epochs": 4, "minibatch": 512, "group_value_warmup": 1}
 
@@ -53,9 +54,9 @@ class Train:
     """The imitated policy to begin with."""
     out: Path
     """A folder for each run goes here: METHOD-SEED."""
-    ticks: int = 300_000
+    ticks: int = 120_000
     """Ticks of 0.05 s that each run simulates."""
-    every: int = 75_000
+    every: int = 60_000
     """Ticks between evaluations on the validation routes."""
     methods: tuple[str, ...] = tuple(METHODS)
     """Which of them."""
@@ -116,7 +117,9 @@ def train(options: Train) -> None:
             policy = TokenPolicy.load(options.policy)
             began, used = time.perf_counter(), time.process_time()
             trainer = GrpoTrainer(policy, routes, settings, folder, held_out=tasks, held_out_routes=held)
-            trainer.run(_say(folder.name))
+            if not (options.out / BEFORE).exists():
+                (options.out / BEFORE).write_text(json.dumps(trainer.evaluate()) + "\n")
+            trainer.run(_say(folder.name), json.loads((options.out / BEFORE).read_text()))
             times = {"wall_s": time.perf_counter() - began, "processor_s": time.process_time() - used}
             (folder / "times.json").write_text(json.dumps(times) + "\n")
             print(folder.name, times, flush=True)

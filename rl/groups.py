@@ -155,6 +155,8 @@ class DecisionGroups:
         before = self._infer_seconds()
         failed = self._failures()
         began = time.perf_counter()
+        if (self._roots.worlds["tick"] == 0).all():
+            self._spread_out(draws, found)
         most = int(np.ceil(group.groups * group.oversample)) if group.dynamic else group.groups
         driven = 0
         while len(found.groups) < group.groups and driven < most:
@@ -171,6 +173,17 @@ class DecisionGroups:
         found.failures += self._failures() - failed
         self._asked_s = 0.0
         return found
+
+    def _spread_out(self, draws: np.random.Generator, found: Collection) -> None:
+        """Drive every ride for a while of its own: all at their starts, they would teach nothing but to set off."""
+        self._begin_rides(draws)
+        most = self.settings.group.stagger / TICK_SECONDS / self._ticks
+        until = self._ticks * np.floor(draws.random(self.num_roots) * (most + 1.0))
+        for tick in range(int(until.max())):
+            controls = self._driver.act()
+            for b in np.flatnonzero((until > tick) & ~self._roots.finished):
+                self._roots.part(int(b), int(b) + 1).tick(controls[b : b + 1])
+                found.ticks += 1
 
     def _infer_seconds(self) -> float:
         return sum(self._driver.costs.seconds) + sum(self._scouts.costs.seconds)

@@ -83,15 +83,21 @@ class GrpoTrainer:
             pass
         self._open(resume)
 
-    def run(self, on_update: Callable[[dict[str, float]], None] | None = None) -> dict[str, float]:
+    def run(
+        self, on_update: Callable[[dict[str, float]], None] | None = None, known: dict[str, float] | None = None
+    ) -> dict[str, float]:
         """Train to the last update; returns the last measures.
+
+        Args:
+            on_update: hears the measures of each update.
+            known: what `evaluate` says of the policy at the start, where that has been measured before.
 
         Raises:
             TrainingError: when the loss is not finite.
         """
         measures: dict[str, float] = {}
         if self.update == 0 and self._held_out:
-            measures = self._log({"update": 0.0, "ticks": 0.0, **self.evaluate()})
+            measures = self._log({"update": 0.0, "ticks": 0.0, **(known or self.evaluate())})
         while not self._done():
             before = self.ticks
             measures = self.step()

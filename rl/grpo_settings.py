@@ -33,6 +33,8 @@ class GroupSettings:
     spacing: int = 2
     """Decision groups: decisions between two groups along one ride, which goes on as the first member did for as long
     as that was driven: no tick is lost where the horizon is as long."""
+    stagger: float = 20.0
+    """Decision groups: seconds that rides have been driven for at most when they branch for the very first time."""
     credit: Literal["first", "all"] = "first"
     """Decision groups: learn from the decision that a member begins with, or from all of its horizon, each judged by
     what came after it; these are sampled (`continuation`)."""
@@ -70,6 +72,8 @@ class GroupSettings:
             found.append(f"group.size must be at least 2, got {self.size}: nobody to be judged against")
         if self.groups < 1 or self.horizon < 1 or self.spacing < 1 or not self.max_seconds > 0.0:
             found.append("group.groups, horizon, spacing and max_seconds must be above 0")
+        if self.stagger < 0.0:
+            found.append(f"group.stagger is 0 or more, got {self.stagger}")
         if self.credit == "all" and (self.kind != "decision" or self.continuation != "sample"):
             found.append("group.credit all is for decision groups whose continuation is sampled")
         if self.bootstrap and self.kind != "decision":

@@ -29,7 +29,8 @@ def routes() -> RouteBatch:
 
 
 def settings(kind: str, **changes) -> GrpoSettings:
-    changes = {"group_groups": 2, "group_size": 3, "group_max_seconds": 4.0, "group_horizon": 20, **changes}
+    few = {"group_groups": 2, "group_size": 3, "group_max_seconds": 4.0, "group_horizon": 20, "group_stagger": 0.0}
+    changes = {**few, **changes}
     return recipe("grpo", 1, group_kind=kind, updates=2, minibatch=16, checkpoint_every=1, **changes)
 
 
@@ -89,6 +90,14 @@ def test_groups_without_spread_are_dropped_and_counted(routes: RouteBatch):
     found = make_sampler(policy, routes, [0], chosen).collect(np.random.default_rng(0))
     assert found.groups == []
     assert found.dropped == 2
+
+
+def test_first_rides_branch_at_different_times(routes: RouteBatch):
+    chosen = settings("decision", group_groups=8, group_stagger=6.0)
+    found = make_sampler(small_policy(), routes, [0, 4], chosen).collect(np.random.default_rng(0))
+    ticks = {group[0].records[0].tick for group in found.groups}
+    assert len(ticks) > 3
+    assert all(tick % 10 == 0 and tick <= 120 for tick in ticks)
 
 
 def test_decisions_on_the_way_are_judged_by_what_came_after_them(routes: RouteBatch):
