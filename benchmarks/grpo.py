@@ -43,7 +43,7 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 BEFORE = "before.json"  # held-out measures of the policy that all begin with
 NAMES = {"decision": "decision groups", "episode": "episode groups", "ppo": "PPO"}
-SHARED: dict[str, Any] = {"epochs": 4, "minibatch": 512, "group_value_warmup": 1}
+SHARED: dict[str, Any] = {"epochs": 4, "minibatch": 512, "target_kl": 0.02, "group_value_warmup": 1}
 
 
 @dataclass(frozen=True)
@@ -54,15 +54,15 @@ class Train:
     """The imitated policy to begin with."""
     out: Path
     """A folder for each run goes here: METHOD-SEED."""
-    ticks: int = 120_000
+    ticks: int = 100_000
     """Ticks of 0.05 s that each run simulates."""
-    every: int = 60_000
+    every: int = 50_000
     """Ticks between evaluations on the validation routes."""
     methods: tuple[str, ...] = tuple(METHODS)
     """Which of them."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Seeds of the runs."""
-    learning_rate: float = 3e-4
+    learning_rate: float = 2e-4
     """Of all methods."""
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -184,14 +184,19 @@ class GrpoTrainer:
             return judged
         reference = self._reference_logp(batch) if settings.loss.kl > 0.0 else None
         found: list[dict[str, float]] = []
-        for _ in range(settings.epochs):
-            order = self._draws.permutation(len(batch))
-            for at in np.array_split(order, math.ceil(len(batch) / settings.minibatch)):
-                found.append(self._optimise(batch, at, reference))
+        for at in self._minibatches(len(batch)):
+            found.append(self._optimise(batch, at, reference))
+            if settings.target_kl and found[-1]["approx_kl"] > 1.5 * settings.target_kl:
+                break
         measures = {name: float(np.mean([each[name] for each in found])) for name in found[0]}
         measures["ratio_first"] = found[0]["ratio_max"]
         measures["steps"] = float(len(found))
         return measures | judged
+
+    def _minibatches(self, count: int) -> Iterator[np.ndarray]:
+        """int64 indices of the decisions of each step, pass after pass."""
+        for _ in range(self.settings.epochs):
+            yield from np.array_split(self._draws.permutation(count), math.ceil(count / self.settings.minibatch))
 
     def _learn_values(self, batch: RecordBatch) -> dict[str, float]:
         """Passes of the value network; `explained`: share of the targets' variance that it knew before."""
@@ -199,18 +204,16 @@ class GrpoTrainer:
         assert optimiser is not None
         target = torch.from_numpy(batch.value_target)
         errors: list[float] = []
-        for epoch in range(self.settings.epochs):
-            order = self._draws.permutation(len(batch))
-            for at in np.array_split(order, math.ceil(len(batch) / self.settings.minibatch)):
-                value = self.policy.value(take_rows(batch.rows, at))
-                assert value is not None
-                loss = 0.5 * ((value - target[at]) ** 2).mean()
-                optimiser.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                torch.nn.utils.clip_grad_norm_(optimiser.param_groups[0]["params"], self.settings.max_grad_norm)
-                optimiser.step()
-                if epoch == 0:
-                    errors.append(2.0 * float(loss.detach()))
+        for at in self._minibatches(len(batch)):
+            value = self.policy.value(take_rows(batch.rows, at))
+            assert value is not None
+            loss = 0.5 * ((value - target[at]) ** 2).mean()
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(optimiser.param_groups[0]["params"], self.settings.max_grad_norm)
+            optimiser.step()
+            errors.append(2.0 * float(loss.detach()))
+        errors = errors[: len(errors) // self.settings.epochs]  # of the first pass
         spread = float(target.var())
         return {"value_loss": float(np.mean(errors)), "explained": 1.0 - float(np.mean(errors)) / max(spread, 1e-9)}
 

@@ -104,6 +104,9 @@ class GrpoSettings:
     """Collections, each followed by an update."""
     epochs: int = 1
     """Passes over a collection."""
+    target_kl: float = 0.0
+    """An update ends early once a step finds the policy beyond 1.5 times this divergence from the one that drove; 0: no
+    limit. The first steps are the ones that need it: Adam takes them at full length, and the policy is at its sharpest."""
     minibatch: int = 256
     """Decisions a step of the optimiser."""
     learning_rate: float = 3e-4
@@ -137,6 +140,8 @@ class GrpoSettings:
             training_reward(self.reward)
         except TrainingError as error:
             found.append(str(error))
+        if self.target_kl < 0.0:
+            found.append(f"target_kl is 0 or more, got {self.target_kl}")
         for name in ("evaluate_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 found.append(f"{name} must be at least 1, got {getattr(self, name)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -167,6 +168,16 @@ def test_a_resumed_run_ends_with_the_same_weights(kind: str, routes: RouteBatch,
         assert torch.equal(value, again.state()[name]), name
     assert json.loads((tmp_path / "whole" / "metrics.jsonl").read_text().splitlines()[-1])["update"] == 2
     assert list((tmp_path / "whole" / "tensorboard").iterdir())
+
+
+def test_an_update_ends_where_the_policy_has_gone_far_enough(routes: RouteBatch, tmp_path: Path):
+    free = settings("episode", epochs=4, learning_rate=1e-2)
+    held = dataclasses.replace(free, target_kl=1e-3)
+    steps = {}
+    for name, chosen in (("free", free), ("held", held)):
+        steps[name] = GrpoTrainer(small_policy(), routes, chosen, tmp_path / name, train=[0, 4]).step()["steps"]
+    assert steps["free"] == 4 * 3  # 48 decisions
+    assert steps["held"] < steps["free"]
 
 
 def test_a_folder_is_not_overwritten_and_settings_do_not_change(routes: RouteBatch, tmp_path: Path):
