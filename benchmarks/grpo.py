@@ -29,6 +29,19 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
         "dr_grpo",
         {
             "group_kind": "decision",
+            "group_groups": 32,
+            "group_size": 4,
+            "group_horizon": 240,
+            "group_spacing": 48,
+            "group_credit": "all",
+            "group_continuation": "sample",
+            "group_discount": 0.98,
+        },
+    ),
+    "short": (
+        "dr_grpo",
+        {
+            "group_kind": "decision",
             "group_groups": 16,
             "group_horizon": 60,
             "group_spacing": 24,
@@ -42,7 +55,12 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "ppo": ("ppo", {"group_groups": 8, "group_rollout": 32, "group_discount": 0.99}),
 }
 BEFORE = "before.json"  # held-out measures of the policy that all begin with
-NAMES = {"decision": "decision groups", "episode": "episode groups", "ppo": "PPO"}
+NAMES = {
+    "decision": "decision groups, 12 s",
+    "short": "decision groups, 3 s and value",
+    "episode": "episode groups",
+    "ppo": "PPO",
+}
 SHARED: dict[str, Any] = {"epochs": 4, "minibatch": 512, "target_kl": 0.02, "group_value_warmup": 1}
 
 
@@ -73,7 +91,7 @@ class Measure:
     policy: Path
     """The imitated policy."""
     out: Path
-    """Folder of the runs; measures.json is written there."""
+    """Folder of the runs; what measures.json there has already is not driven again."""
     step: int = 5
     """Every so-manieth route of minitown220."""
 
@@ -146,13 +164,16 @@ def measure(options: Measure) -> None:
 
     torch.set_num_threads(1)
     suites = [(load_routes(resolve_routes("minitown_validation")), 1), (load_routes("minitown220"), options.step)]
-    found: dict[str, Any] = {}
+    kept = options.out / "measures.json"
+    found: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
     for folder in [options.policy, *sorted(path / "policy" for path in options.out.glob("*-[0-9]"))]:
         if not folder.exists():
             continue
         policy = TokenPolicy.load(folder)
         name = "before" if folder == options.policy else folder.parent.name
         for way, temperature in (("greedy", 0.0), ("sampled", 1.0)):
+            if f"{name}/{way}" in found:
+                continue
             scores = []
             for routes, step in suites:
                 tasks = [(k, 20_000) for k in range(0, len(routes.routes), step)]
@@ -160,8 +181,7 @@ def measure(options: Measure) -> None:
                 scores += [[r.xml_id, r.score_composed, 100.0 * r.success, r.score_route] for r in results]
             found[f"{name}/{way}"] = scores
             print(name, way, np.round(np.mean([s[1:] for s in scores], axis=0), 1).tolist(), flush=True)
-            options.out.mkdir(parents=True, exist_ok=True)
-            (options.out / "measures.json").write_text(json.dumps(found) + "\n")
+            kept.write_text(json.dumps(found) + "\n")
     Console(width=140).print(table(found))
 
 
@@ -223,7 +243,7 @@ def draw(options: Draw) -> None:
     import matplotlib.pyplot as plt
 
     figure, panels = plt.subplots(1, 2, figsize=(9.0, 3.6), sharey=True, layout="constrained")
-    colours = {"decision": "#1b6ca8", "episode": "#d1811e", "ppo": "#4f8f4f"}
+    colours = {"decision": "#1b6ca8", "short": "#8a5fb0", "episode": "#d1811e", "ppo": "#4f8f4f"}
     for panel, (title, name) in zip(panels, (("greedy", "held_out_"), ("sampled", "held_out_sampled_")), strict=True):
         for method, (seconds, scores) in curves(options.out, f"{name}driving_score").items():
             colour = colours[method]

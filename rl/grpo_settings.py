@@ -105,8 +105,8 @@ class GrpoSettings:
     epochs: int = 1
     """Passes over a collection."""
     target_kl: float = 0.0
-    """An update ends early once a step finds the policy beyond 1.5 times this divergence from the one that drove; 0: no
-    limit. The first steps are the ones that need it: Adam takes them at full length, and the policy is at its sharpest."""
+    """An update ends once a step finds the policy beyond 1.5 times this divergence from the one that drove; 0: no
+    limit. The first steps need it: Adam takes them at full length, and the policy is at its sharpest."""
     minibatch: int = 256
     """Decisions a step of the optimiser."""
     learning_rate: float = 3e-4
