@@ -31,7 +31,6 @@ from rl.config import PpoConfig  # noqa: E402
 from rl.evaluation import drive_all, scores_of  # noqa: E402
 from rl.route_worlds import RouteWorlds  # noqa: E402
 from rl.train import BEST, LAST, Training, train  # noqa: E402
-from rl.vec_env import RouteVecEnv  # noqa: E402
 from simulator.errors import AgentError, TrainingError  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,7 +71,7 @@ def test_ten_thousand_decisions_are_the_same_to_the_bit(tmp_path):
         training = Training(config, tmp_path / name)
         while training.progress.decisions < 10_000:
             training.update()
-        ends.append((weights(training), training.worlds.snapshot()))
+        ends.append((weights(training), training.rollouts.snapshot()))
     assert same(ends[0][0], ends[1][0])
     assert same(ends[0][1], ends[1][1])
     other = Training(dataclasses.replace(config, seed=1), tmp_path / "c")
@@ -97,7 +96,7 @@ def test_a_resumed_run_equals_one_that_was_never_stopped(tmp_path, observation, 
     for _ in range(2):
         second.update()
     assert same(weights(second), weights(whole))
-    assert same(second.worlds.snapshot(), whole.worlds.snapshot())
+    assert same(second.rollouts.snapshot(), whole.rollouts.snapshot())
     assert second.progress.decisions == whole.progress.decisions
 
 
@@ -158,9 +157,10 @@ def test_the_checkpoint_is_an_agent_that_drives_alone_as_in_a_batch(run):
 
 def test_the_kernel_network_is_the_network_that_was_trained(run, tmp_path):
     training = Training(SMALL, tmp_path, resume=run / LAST)
-    seen = training.worlds.driving.observe()
+    worlds = training.rollouts.shares[0].worlds
+    seen = worlds.driving.observe()
     agent = Sb3Agent(run / LAST)
-    agent.bind(training.worlds.batch)
+    agent.bind(worlds.batch)
     with torch.no_grad():
         policy = training.model.policy
         theirs = policy.action_net(policy.mlp_extractor.forward_actor(torch.from_numpy(seen))).numpy()
@@ -178,21 +178,6 @@ def test_a_birds_eye_policy_trains_and_drives(tmp_path):
     controls = agent.act()
     assert controls.shape == (1, 3)
     assert np.isfinite(controls).all()
-
-
-def test_stable_baselines_finds_an_ordinary_vec_env():
-    env = RouteVecEnv(RouteWorlds(load_routes("smoke"), SMALL))
-    seen = env.reset()
-    ends = 0
-    for _ in range(120):
-        seen, rewards, ended, infos = env.step(np.tile([5, 1], (SMALL.worlds, 1)))
-        assert env.observation_space.contains(seen[0])
-        assert (rewards.shape, ended.shape, len(infos)) == ((16,), (16,), 16)
-        for b in np.flatnonzero(ended):
-            ends += 1
-            assert infos[b]["terminal_observation"].shape == env.observation_space.shape
-            assert 0.0 <= infos[b]["driving_score"] <= 100.0
-    assert ends > 0
 
 
 def test_the_policy_that_ships_drives():
