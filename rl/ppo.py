@@ -116,7 +116,7 @@ def make_ppo(config: PpoConfig, observation_space: gym.Space[Any], action_space:
     start, end = config.learning_rate, 0.1 * config.learning_rate
     model = RoutePPO(
         "MultiInputPolicy" if config.observation == "bev" else "MlpPolicy",
-        None,  # type: ignore[arg-type] - the worlds may be elsewhere; what follows takes the place of an environment
+        None,  # type: ignore[arg-type]  # the worlds may be elsewhere; their spaces follow
         learning_rate=lambda left: end + (start - end) * left,
         n_steps=config.rollout,
         batch_size=config.batch_size,

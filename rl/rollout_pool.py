@@ -148,7 +148,7 @@ class PooledRollouts(Rollouts):
         except WorkerLost as lost:
             return str(lost)
         if worker.order is None:
-            worker.machine = answer
+            worker.place = answer
             self._failed_starts = 0
         else:
             driven[worker.order.share] = answer

@@ -10,6 +10,7 @@ import contextlib
 import faulthandler
 import os
 import signal
+import sys
 import time
 import traceback
 from abc import ABC, abstractmethod
@@ -42,11 +43,20 @@ class Order(NamedTuple):
     """Of the whole run before this rollout, for messages"""
 
 
+class Place(NamedTuple):
+    """Where a worker is."""
+
+    machine: str
+    pid: int
+    node: str
+    """Id of the node on a Ray cluster"""
+
+
 class RolloutDriver:
     """What runs in a worker."""
 
-    def begin(self, config: str, needs: Sequence[str]) -> str:
-        """Make ready: load the routes, compile what is not compiled; returns the name of the machine.
+    def begin(self, config: str, needs: Sequence[str]) -> Place:
+        """Make ready: load the routes, compile what is not compiled.
 
         Args:
             config: a `PpoConfig` as JSON.
@@ -61,7 +71,9 @@ class RolloutDriver:
         driving = warmed(self._routes, self._config).worlds.driving
         self._policy = make_policy(self._config, driving.observation_space, driving.action_space)
         self._share: Share | None = None
-        return os.uname().nodename
+        ray = sys.modules.get("ray")
+        node = ray.get_runtime_context().get_node_id() if ray is not None and ray.is_initialized() else ""
+        return Place(os.uname().nodename, os.getpid(), node)
 
     def drive(self, order: Order, weights: Mapping[str, np.ndarray]) -> tuple[Rollout, State]:
         """Drive a share; returns its rollout, and its state thereafter.
@@ -87,14 +99,14 @@ class Worker(ABC):
     """One worker and what it is at.
 
     Attributes:
-        number: for messages; machine: where it is, empty before it is ready.
-        answer: of what it was asked last: the machine's name, then rollouts; None: it is idle.
+        number: for messages; place: where it is, None before it is ready.
+        answer: of what it was asked last: its place, then rollouts; None: it is idle.
         order: what it drives; since: when it was asked, monotonic seconds.
     """
 
     def __init__(self, number: int, config: PpoConfig, needs: Sequence[str]) -> None:
         self.number = number
-        self.machine = ""
+        self.place: Place | None = None
         self.order: Order | None = None
         self.since = time.monotonic()
         self._line = ThreadPoolExecutor(1, f"rollout-worker-{number}")
@@ -106,7 +118,7 @@ class Worker(ABC):
         self.answer = self._line.submit(self._ask, "drive", order, weights)
 
     def __str__(self) -> str:
-        return f"worker {self.number}" + (f" on {self.machine}" if self.machine else "")
+        return f"worker {self.number}" + (f" on {self.place.machine}" if self.place else "")
 
     def kill(self) -> None:
         """End it, whatever it does."""

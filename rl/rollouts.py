@@ -237,10 +237,11 @@ def parted(state: Mapping[str, np.ndarray], config: PpoConfig) -> list[State]:
 def make_policy(
     config: PpoConfig, observation_space: gym.Space[Any], action_space: gym.Space[Any]
 ) -> ActorCriticPolicy:
-    """A policy as the learner has one, to load its weights into."""
+    """A policy as the learner has one, to load its weights into; without an optimiser, whose import takes seconds."""
     torch.set_num_threads(config.threads)
     kind = MultiInputActorCriticPolicy if config.observation == "bev" else ActorCriticPolicy
-    return kind(observation_space, action_space, lambda _: 0.0, **policy_settings(config))  # type: ignore[arg-type]
+    settings: dict[str, Any] = {**policy_settings(config), "optimizer_class": lambda *_, **__: None}
+    return kind(observation_space, action_space, lambda _: 0.0, **settings)  # type: ignore[arg-type]
 
 
 def policy_settings(config: PpoConfig) -> dict[str, Any]:
