@@ -213,7 +213,7 @@ def train(
                 last = done >= config.steps or interrupt.asked
                 if training.held_out is not None and (done >= due_evaluation or last) and not interrupt.asked:
                     due_evaluation = _next(done, config.evaluate_every)
-                    if not _evaluate(training, log):
+                    if not evaluate(training, log):
                         outcome = "stopped early"
                         last = True
                 if done >= due or last:
@@ -237,7 +237,7 @@ def train(
     return outcome != "interrupted"
 
 
-def _evaluate(training: Training, log: RunLog) -> bool:
+def evaluate(training: Training, log: RunLog) -> bool:
     """Evaluate and keep what is best; False when there has been no better for `patience` evaluations."""
     progress, config = training.progress, training.config
     scores = {"decisions": float(progress.decisions), **training.evaluate()}
@@ -247,9 +247,11 @@ def _evaluate(training: Training, log: RunLog) -> bool:
         f"{progress.decisions} decisions: held-out routes DS {scores['driving_score']:.1f}, "
         f"SR {scores['success_rate']:.1f} %, RC {scores['route_completion']:.1f}"
     )
-    if scores["driving_score"] > progress.best:
+    before = progress.best
+    if scores["driving_score"] > before:
         progress.best = scores["driving_score"]
-        training.keep(BEST)
+        if not training.keep(BEST):
+            progress.best = before  # of the file that is there, so that the next one that is better takes its place
     at = [each["driving_score"] for each in progress.evaluations]
     waited = len(at) - 1 - int(np.argmax(at))
     return config.patience == 0 or waited < config.patience

@@ -30,7 +30,7 @@ from rl.checkpoint import read_checkpoint  # noqa: E402
 from rl.config import PpoConfig  # noqa: E402
 from rl.evaluation import drive_all, scores_of  # noqa: E402
 from rl.route_worlds import RouteWorlds  # noqa: E402
-from rl.train import BEST, LAST, Training, train  # noqa: E402
+from rl.train import BEST, LAST, RunLog, Training, evaluate, train  # noqa: E402
 from simulator.errors import AgentError, TrainingError  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -210,10 +210,10 @@ def test_a_policy_that_is_not_finite_ends_the_run_and_leaves_the_checkpoint(tmp_
 
 
 @contextmanager
-def full_disk() -> Iterator[None]:
-    """No file may grow beyond what a log needs."""
+def full_disk(room: int = 100_000) -> Iterator[None]:
+    """No file may grow beyond `room` bytes: what a log needs."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
     try:
         yield
     finally:
@@ -233,6 +233,19 @@ def test_a_full_disk_costs_neither_the_checkpoint_before_nor_the_run(tmp_path):
     training.update()
     assert training.keep()
     assert read_checkpoint(tmp_path / LAST)[2].decisions == 1536
+
+
+def test_a_best_policy_that_could_not_be_written_does_not_count_as_kept(tmp_path):
+    config = dataclasses.replace(SMALL, validation="smoke")
+    training = Training(config, tmp_path)
+    training.update()
+    log = RunLog(tmp_path, training)
+    with full_disk(10_000):
+        evaluate(training, log)
+    assert training.progress.best == -1.0
+    assert not (tmp_path / BEST).exists()
+    evaluate(training, log)
+    assert json.loads(read_policy(tmp_path / BEST).metadata["progress"])["best"] == training.progress.best >= 0.0
 
 
 def test_a_run_whose_last_checkpoint_cannot_be_written_says_so(tmp_path):
