@@ -54,7 +54,7 @@ def joined_cluster(address: str, *, gpus: float = 0.0, error: type[RouteGymError
             log_to_driver=False,
             logging_level="error",
         )
-    except (ConnectionError, RuntimeError, ValueError) as refused:
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as refused:
         raise error(f"cannot join the Ray cluster {address}: {refused}") from refused
     finally:
         if before is not None:
