@@ -22,4 +22,5 @@ def test_figures_are_whole_however_narrow_the_window(width):
     row = next(line for line in out.getvalue().splitlines() if "Vanilla" in line)
     name, *figures = (cell.strip() for cell in row.strip("│").split("│"))
     assert figures == ["1", "71.25", "100.0", "98.5", "0.723"]
-    assert LONGEST.startswith(name.rstrip("…")) and (name == LONGEST) == (width == 200)
+    assert LONGEST.startswith(name.rstrip("…"))
+    assert (name == LONGEST) == (width == 200)
