@@ -151,6 +151,15 @@ class RolloutOptions:
             raise TrainingError("--ray spreads --workers over a cluster; say how many, such as --workers 16")
 
 
+def on_any_machine(config: PpoConfig) -> tuple[PpoConfig, list[str]]:
+    """The same configuration for another working directory, and the files and folders of the user that it names."""
+    own = resolve_routes(config.routes) != config.routes
+    named = {"routes": "" if own else config.routes, "maps": config.maps, "reward": config.reward}
+    found = {field: str(Path(name).resolve()) for field, name in named.items() if name and Path(name).exists()}
+    changes: dict[str, Any] = found
+    return dataclasses.replace(config, **changes), list(found.values())
+
+
 def resolve_routes(name: str) -> str:
     """Path of a training split of `rl/routes`, or the name as it is."""
     own = Path(__file__).parent / "routes" / f"{name}.xml"

@@ -12,13 +12,12 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, wait
-from pathlib import Path
 from typing import Any, Protocol
 
 import gymnasium as gym
 from stable_baselines3.common.policies import ActorCriticPolicy
 
-from rl.config import PpoConfig, RolloutOptions, resolve_routes
+from rl.config import PpoConfig, RolloutOptions, on_any_machine
 from rl.rollout_workers import Order, ProcessWorker, Worker, WorkerLost
 from rl.rollouts import Rollout, Rollouts, State, joined, parted, training_routes, warmed
 from simulator.errors import TrainingError
@@ -201,8 +200,7 @@ def open_rollouts(config: PpoConfig, options: RolloutOptions, say: Callable[[str
         if options.ray:
             from rl.rollout_ray import ray_workers
 
-            files = [Path(each).resolve() for each in (resolve_routes(config.routes), config.maps) if each]
-            needs = [str(path) for path in files if path.exists()]
+            config, needs = on_any_machine(config)
             source = stack.enter_context(ray_workers(options.ray, needs))
         rollouts = PooledRollouts(config, source, options.workers, options.timeout, say)
         stack.callback(rollouts.close)

@@ -23,10 +23,11 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("stable_baselines3")
 
 from rl.checkpoint import read_checkpoint  # noqa: E402
-from rl.config import PpoConfig, RolloutOptions  # noqa: E402
+from rl.config import PpoConfig, RolloutOptions, on_any_machine  # noqa: E402
 from rl.rollout_pool import PooledRollouts, ProcessWorkers, open_rollouts  # noqa: E402
 from rl.rollout_workers import Order, ProcessWorker, RolloutDriver, Worker, WorkerLost  # noqa: E402
 from rl.train import LAST, Training, train  # noqa: E402
+from scenarios.suites import find_suite  # noqa: E402
 from simulator.errors import TrainingError  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -305,6 +306,15 @@ def test_without_ray_the_message_names_the_extra(monkeypatch):
 def test_a_machine_that_does_not_see_the_routes_says_so(tmp_path):
     with pytest.raises(TrainingError, match=r"has no .*elsewhere; all machines of the cluster need"):
         RolloutDriver().begin(SMALL.to_json(), [str(tmp_path / "elsewhere")])
+
+
+def test_files_that_a_configuration_names_are_found_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.xml").write_bytes(find_suite("smoke").read_bytes())
+    config, needs = on_any_machine(dataclasses.replace(SMALL, routes="mine.xml"))
+    assert needs == [config.routes] == [str(tmp_path / "mine.xml")]
+    assert on_any_machine(SMALL) == (SMALL, [])
+    assert on_any_machine(PpoConfig()) == (PpoConfig(), [])
 
 
 def test_a_node_that_dies_in_mid_run_changes_no_bit(undisturbed, tmp_path):
