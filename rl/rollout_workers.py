@@ -7,6 +7,7 @@ and the state after it. So a worker that is lost costs the time that it was at w
 from __future__ import annotations
 
 import contextlib
+import errno
 import faulthandler
 import os
 import signal
@@ -166,7 +167,7 @@ class ProcessWorker(Worker):
         if code is None:
             return "it no longer answers"
         if code >= 0:
-            return f"it exited with code {code}"
+            return "it ran out of memory" if code == errno.ENOMEM else f"it exited with code {code}"
         cause = {signal.SIGKILL: " (out of memory, or killed from outside)", signal.SIGSEGV: " (segmentation fault)"}
         return f"it was killed by {signal.Signals(-code).name}{cause.get(signal.Signals(-code), '')}"
 
@@ -182,15 +183,18 @@ def _serve(pipe: Connection) -> None:
         signal.signal(name, signal.SIG_IGN)
     faulthandler.enable()
     driver = RolloutDriver()
-    with contextlib.suppress(EOFError, BrokenPipeError):
+    with contextlib.suppress(BrokenPipeError):
         while True:
-            method, arguments = pipe.recv()
+            answer: tuple[bool, Any]
             try:
-                answer: tuple[bool, Any] = (True, getattr(driver, method)(*arguments))
+                method, arguments = pipe.recv()
+                answer = (True, getattr(driver, method)(*arguments))
             except RouteGymError as error:
                 answer = (False, error)
             except MemoryError:
-                os._exit(1)  # as good as killed: another one may have room
+                os._exit(errno.ENOMEM)  # as good as killed: another one may have room
+            except EOFError:
+                return
             except Exception as error:
                 traceback.print_exc()
                 answer = (False, TrainingError(f"a worker failed: {type(error).__name__}: {error}"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import resource
 import signal
 import sys
 import threading
@@ -265,9 +266,18 @@ def test_a_killed_process_costs_no_bit_stands_in_the_log_and_none_is_left_behind
     assert all(not worker.process.is_alive() for worker in started[1:])
 
 
+def test_a_worker_that_runs_out_of_memory_says_so():
+    worker = ProcessWorker(1, SMALL)
+    worker.answer.result()
+    resource.prlimit(worker.process.pid, resource.RLIMIT_AS, (1 << 20, 1 << 20))
+    worker.give(Order(0, None, 0), {"much": np.zeros(10**7)})
+    with pytest.raises(WorkerLost, match="it ran out of memory"):
+        worker.answer.result()
+    worker.kill()
+
+
 def test_workers_end_with_their_learner():
     worker = ProcessWorker(1, SMALL)
-    assert worker.answer is not None
     worker.answer.result()
     os.kill(worker.process.pid, signal.SIGINT)  # Ctrl-C reaches them too, and is the learner's to hear
     worker._pipe.close()  # what they see of a learner that was killed
