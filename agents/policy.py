@@ -178,7 +178,7 @@ def stack_rows(parts: list[Rows]) -> Rows:
 
 def join_decisions(parts: Sequence[Decisions]) -> Decisions:
     """Decisions of several calls of one policy, one after the other."""
-    found = {}
+    found: dict[str, Any] = {}
     for name in (field_of.name for field_of in fields(Decisions)):
         values = [getattr(part, name) for part in parts]
         if isinstance(values[0], np.ndarray):

@@ -189,6 +189,10 @@ def test_a_large_batch_goes_through_the_model_in_pieces(checkpoints: Path):
     assert np.allclose(there.logp, here.logp, atol=1e-5)
     assert np.allclose(there.trajectories, here.trajectories)
     assert len(here.reasons) == len(here.valid) == 10
+    with torch.no_grad():
+        again = pieces.logp(repeated(rows, 2), here.tokens, here.mask)
+    assert np.allclose(again.logp.numpy(), here.logp, atol=1e-5)
+    assert again.mask.all()
 
 
 def test_new_rows_come_behind_spare_ones_and_never_shrink(checkpoints: Path):

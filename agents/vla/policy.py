@@ -67,7 +67,7 @@ class VlaConfig:
     checkpointing: bool = False
     """Compute activations again in the backward pass: less memory, about a third more work."""
     max_batch: int = 64
-    """Observations that go through the model at once when it decides."""
+    """Observations that go through the model at once where no gradients are wanted."""
     seed: int = 0
     """Of new rows, adapters and head."""
 
@@ -195,6 +195,13 @@ class VlaPolicy(Policy):
     def logp(self, rows: Rows, tokens: np.ndarray, mask: np.ndarray, *, temperature: float = 1.0) -> LogProb:
         if self.head is not None:
             raise AgentError("a regression head has no log-probabilities of tokens; train it with imitation")
+        most, count = self.config.max_batch, len(rows["speed"])
+        if count > most and not torch.is_grad_enabled():
+            parts = [
+                self.logp(take_rows(rows, at), tokens[at], mask[at], temperature=temperature)
+                for at in np.array_split(np.arange(count), -(-count // most))
+            ]
+            return LogProb(*(torch.cat([getattr(part, name) for part in parts]) for name in ("logp", "entropy", "mask")))
         encoded = self.encode(rows)
         said = torch.from_numpy(np.ascontiguousarray(tokens)).to(self.config.device)
         kept = torch.from_numpy(np.ascontiguousarray(mask)).to(self.config.device)
