@@ -89,7 +89,8 @@ def prompt_of(width: int, height: int, cameras: int) -> tuple[int, int]:
 
     rows = {
         "command": np.array([4]), "speed": np.array([8.3]), "acceleration": np.array([-0.4]),
-        "points": np.array([[[10.0, 0.1], [20.0, -0.3]]]), "history": np.array([[[-12.4, 0.1], [-8.3, 0.0], [-4.1, 0.0]]]),
+        "points": np.array([[[10.0, 0.1], [20.0, -0.3]]]),
+        "history": np.array([[[-12.4, 0.1], [-8.3, 0.0], [-4.1, 0.0]]]),
     }  # fmt: skip
     template = 25 + 2 * cameras  # the system turn, marks of turns and pictures
     words = template + len(WORD.findall(prompt_text(rows, 0, "tokens", False)))
@@ -199,15 +200,15 @@ def budget(plan: Plan, gpu: Gpu) -> list[tuple[str, float, str, str]]:
     return [
         ("parameters", count["total"] / 1e9, "billion", how_c),
         ("of the vision tower, frozen", count["vision"] / 1e9, "billion", how_c),
-        ("LoRA adapters, rank %d" % plan.rank, count["lora"] / 1e6, "million", how_c),
-        ("rows of %d action tokens, tied" % plan.actions, count["rows"] / 1e6, "million", how_c),
-        ("tokens of a picture %d x %d" % (plan.width, plan.height), picture, "", how_m),
+        (f"LoRA adapters, rank {plan.rank}", count["lora"] / 1e6, "million", how_c),
+        (f"rows of {plan.actions} action tokens, tied", count["rows"] / 1e6, "million", how_c),
+        (f"tokens of a picture {plan.width} x {plan.height}", picture, "", how_m),
         ("tokens of the words", words, "", how_e),
         ("tokens read a decision", prompt, "", how_e),
         ("weights, bfloat16", weights / GIB, "GiB", how_c),
         ("trained weights, gradients, Adam, float32", learning / GIB, "GiB", how_c),
         ("kept by a layer for a decision", layer / 2**20, "MiB", how_m),
-        ("activations of %d decisions" % plan.decisions, plain / GIB, "GiB", how_e),
+        (f"activations of {plan.decisions} decisions", plain / GIB, "GiB", how_e),
         ("the same, computed again", again / GIB, "GiB", how_e),
         ("key-value cache a decision", cache / 2**20, "MiB", how_c),
         ("the same, 64 decisions at once", 64 * cache / GIB, "GiB", how_e),
@@ -216,9 +217,9 @@ def budget(plan: Plan, gpu: Gpu) -> list[tuple[str, float, str, str]]:
         ("a picture of the town, one core", 1e3 * render, "ms", how_m),
         ("a decision alone", 1e3 * alone, "ms", how_e),
         ("decisions a second, 64 at once", 64 / seconds_of(64, 64), "1/s", how_e),
-        ("one update: %d groups of %d, decide" % (plan.groups, plan.size), infer, "s", how_e),
-        ("one update: %d pictures, one core" % pictures, pictures * render, "s", how_e),
-        ("one update: learn from %d decisions" % members, learn, "s", how_e),
+        (f"one update: {plan.groups} groups of {plan.size}, decide", infer, "s", how_e),
+        (f"one update: {pictures} pictures, one core", pictures * render, "s", how_e),
+        (f"one update: learn from {members} decisions", learn, "s", how_e),
         ("imitation: 10 000 decisions, one epoch", 1e4 / members * learn, "s", how_e),
     ]
 

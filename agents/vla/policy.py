@@ -201,7 +201,10 @@ class VlaPolicy(Policy):
                 self.logp(take_rows(rows, at), tokens[at], mask[at], temperature=temperature)
                 for at in np.array_split(np.arange(count), -(-count // most))
             ]
-            return LogProb(*(torch.cat([getattr(part, name) for part in parts]) for name in ("logp", "entropy", "mask")))
+            together = {
+                name: torch.cat([getattr(part, name) for part in parts]) for name in ("logp", "entropy", "mask")
+            }
+            return LogProb(**together)
         encoded = self.encode(rows)
         said = torch.from_numpy(np.ascontiguousarray(tokens)).to(self.config.device)
         kept = torch.from_numpy(np.ascontiguousarray(mask)).to(self.config.device)
