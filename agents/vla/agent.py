@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
+
 import torch
 
 from agents.policy_agent import PolicyAgent
@@ -16,5 +19,12 @@ class VlaAgent(PolicyAgent):
         folder, options = split_argument(argument, ("temperature", "threads", "online"))
         if "threads" in options:
             torch.set_num_threads(int(options["threads"]))
-        policy = VlaPolicy.load(folder, online=options.get("online", "0") == "1")
+        changed = max((file.stat().st_mtime_ns for file in Path(folder).rglob("*")), default=0)
+        policy = _loaded(folder, options.get("online", "0") == "1", changed)
         super().__init__(policy, temperature=float(options.get("temperature", 0.0)))
+
+
+@lru_cache(maxsize=1)
+def _loaded(folder: str, online: bool, changed: int) -> VlaPolicy:
+    """The policy of a folder, read once for all routes that this process drives; `changed`: when it was written."""
+    return VlaPolicy.load(folder, online=online)
