@@ -56,6 +56,7 @@ def test_a_tiny_model_with_a_camera_imitates_then_learns_online_and_is_an_agent(
             assert abs(measures["ratio_first"] - 1.0) < 1e-5
     policy.save(tmp_path / "policy")
     agent = make_agent(f"vla:{tmp_path / 'policy'}")
+    assert make_agent(f"vla:{tmp_path / 'policy'}").policy is agent.policy  # loaded once for all routes
     batch = WorldBatch(routes, 1)
     agent.bind(batch)
     batch.reset(0, EpisodeStart(0, 0))
