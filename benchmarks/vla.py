@@ -1,8 +1,8 @@
 """Vision-language policies on tiny random checkpoints: are log-probabilities recomputed exactly, and what does it cost?
 
 `python -m benchmarks.vla` prints a row a family: differences of log-probabilities (update against sampler, batch
-against single), and medians of CPU milliseconds for a decision of one token, of four, of eight worlds at once, for a group
-of eight that shares its prompt, and for a forward and backward pass over eight decisions. One thread of torch.
+against single), and medians of CPU milliseconds for a decision of one token, of four, of eight worlds at once, for a
+group of eight that shares its prompt, and for a forward and backward pass over eight decisions. One thread of torch.
 """
 
 from __future__ import annotations
