@@ -39,6 +39,7 @@ from rl.checkpoint import (
 from rl.config import PpoConfig, RolloutOptions, resolve_routes
 from rl.evaluation import drive_all, scores_of
 from rl.ppo import RoutePPO, make_ppo
+from rl.rewards import training_reward
 from rl.rollout_pool import open_rollouts
 from rl.rollouts import Rollouts, training_routes
 from simulator.errors import TrainingError
@@ -186,6 +187,7 @@ def train(
     Raises:
         TrainingError: when the run cannot start or go on. What was kept stays.
     """
+    training_reward(config.reward)  # which may not exist: known at once, not after loading routes
     console = console or Console(stderr=True)
     interrupt = Interrupt()
     log: RunLog | None = None
