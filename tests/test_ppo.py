@@ -182,7 +182,7 @@ def test_a_birds_eye_policy_trains_and_drives(tmp_path):
 
 def test_the_policy_that_ships_drives():
     routes = load_routes("smoke")
-    scores = scores_of(drive_all(Sb3Agent(ROOT / "rl" / "checkpoints" / "minitown-0.safetensors"), routes))
+    scores = scores_of(drive_all(Sb3Agent(ROOT / "rl" / "checkpoints" / "minitown-1.safetensors"), routes))
     assert scores["driving_score"] > 55.0
 
 
