@@ -27,7 +27,7 @@ from rl.group_members import Collection, Earnings, Member, TaskDraws, spread_of
 from rl.grpo_settings import GrpoSettings
 from rl.records import DecisionRecord, TaskKey, record_of
 from rl.ride_state import load_rides, ride_state
-from rl.rollouts import Rollouts
+from rl.single_rides import SingleRides
 from simulator.state import TICK_SECONDS
 
 
@@ -278,6 +278,6 @@ class DecisionGroups:
 def make_sampler(policy: Policy, routes: RouteBatch, picks: Sequence[int], settings: GrpoSettings) -> GroupSampler:
     """The sampler that the settings ask for."""
     if settings.group.kind == "single":
-        return Rollouts(policy, routes, picks, settings)
+        return SingleRides(policy, routes, picks, settings)
     kind = EpisodeGroups if settings.group.kind == "episode" else DecisionGroups
     return kind(policy, routes, picks, settings)

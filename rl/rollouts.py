@@ -1,145 +1,287 @@
-"""Rides that are judged by a value network: what PPO learns from.
+"""Rollouts: a share of the worlds, driven by one policy for a while.
 
-No groups: `groups * size` worlds drive `rollout` decisions each, beginning a new route whenever one ends. Advantages
-are generalised advantage estimates (Schulman et al. 2016), scaled to mean 0 and deviation 1 over the collection.
+The worlds of a run are divided into `PpoConfig.shares`, each with draws of its own. What a share drives is a function
+of the policy's weights and of the share's state at the beginning of the update, and both can be copied. So it does not
+matter who drives it, in which order, or how often: here (`Rollouts`), or in workers (`rl.rollout_pool`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import torch
+from stable_baselines3.common.policies import ActorCriticPolicy, MultiInputActorCriticPolicy
 
-from agents.policy import Decisions, Policy, Rows
-from agents.policy_agent import PolicyAgent
-from envs.rewards.rewarder import Rewarder
+from envs.actions.route_command import CHOICES
+from envs.observations.base import Observed, allocate
 from envs.routes import RouteBatch
-from envs.world import WorldBatch
-from leaderboard_adapters.criteria_state import RouteEnd
-from rl.group_members import Collection, Member, TaskDraws
-from rl.grpo_settings import GrpoSettings
-from rl.records import DecisionRecord, TaskKey, record_of, stack_records
-from rl.rewards import training_reward
-from rl.ride_state import load_rides, ride_state
+from envs.vector_env import load_routes
+from rl.config import PpoConfig, resolve_routes
+from rl.route_worlds import RouteWorlds, pack_draws, unpack_draws
+from simulator.errors import TrainingError
+
+#: State of a share or of several, one after the other along the first axis: names as in `rl.checkpoint`.
+State = dict[str, np.ndarray]
+
+_WORLDS, _ACTIONS, _SEEN, _STARTS = "worlds/", "random/actions", "next/seen/", "next/starts"
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """T decisions in each of W worlds, and what follows them."""
+
+    observations: Observed
+    """float32[T, W, n], or a dict of arrays [T, W, ...]"""
+    actions: np.ndarray
+    """[T, W, k]"""
+    rewards: np.ndarray
+    """float32[T, W]"""
+    starts: np.ndarray
+    """bool[T, W]: this decision is the first of its episode"""
+    seen: Observed
+    """What the next decision is made on, [W, ...]"""
+    seen_starts: np.ndarray
+    """bool[W]: that decision is the first of its episode"""
+    cut: list[tuple[int, int, Observed]]
+    """Episodes that were cut short: decision, world, and the last observation, with a leading axis of one"""
+    stories: list[dict[str, Any]]
+    """Scores of the episodes that ended"""
+    terms: dict[str, float]
+    """Contribution of each reward term, summed"""
+    seconds: dict[str, float]
+    """Time spent in worlds ("env") and by the policy ("act")"""
+
+
+class Share:
+    """Some of the worlds, the draws of their actions, and what the next decision is made on.
+
+    Attributes:
+        worlds: the running worlds; draws: generator of the actions.
+    """
+
+    def __init__(self, worlds: RouteWorlds) -> None:
+        self.worlds = worlds
+        self.draws = np.random.default_rng(0)
+        self._seen: Any = None
+        self._starts = np.ones(worlds.num_worlds, bool)
+
+    def begin(self, number: int) -> None:
+        """The first state of a share: an episode begins in every world.
+
+        A number of 0 leaves the seed as it would be without it, so that a run of one share is the run of old.
+        """
+        seed = self.worlds.config.seed
+        self.worlds.draws = np.random.default_rng([seed, 1, number])
+        self.draws = np.random.default_rng([seed, 2, number])
+        self._seen = self.worlds.reset()
+        self._starts = np.ones(self.worlds.num_worlds, bool)
+
+    def drive(self, policy: ActorCriticPolicy, decisions: int = 0) -> Rollout:
+        """As many decisions in every world as the configuration wants.
+
+        Args:
+            decisions: of the whole run before this one, for messages.
+
+        Raises:
+            TrainingError: when the policy gives numbers that are not finite.
+        """
+        worlds, steps = self.worlds, self.worlds.config.rollout
+        policy.set_training_mode(False)
+        parts: Any = _of_each_step(worlds.driving.observation_space, worlds.num_worlds, steps)
+        actions: np.ndarray | None = None
+        rewards = np.empty((steps, worlds.num_worlds), np.float32)
+        starts = np.empty((steps, worlds.num_worlds), bool)
+        cut: list[tuple[int, int, Observed]] = []
+        ended_stories: list[dict[str, Any]] = []
+        acting = driving = 0.0
+        for step in range(steps):
+            began = time.perf_counter()
+            seen = self._seen
+            chosen = act(policy, self.draws, seen, decisions)
+            acted = time.perf_counter()
+            self._seen, rewards[step], ended, truncated, stories = worlds.step(chosen)
+            acting += acted - began
+            driving += time.perf_counter() - acted
+            if isinstance(parts, dict):
+                for name, array in parts.items():
+                    array[step] = seen[name]
+            else:
+                parts[step] = seen
+            if actions is None:
+                actions = np.empty((steps, *chosen.shape), chosen.dtype)
+            actions[step] = chosen
+            starts[step] = self._starts
+            self._starts = ended
+            for story in stories:
+                last = story.pop("terminal_observation")
+                if truncated[story["world"]]:
+                    cut.append((step, story["world"], last))
+                ended_stories.append(story)
+        assert actions is not None
+        return Rollout(
+            observations=parts,
+            actions=actions,
+            rewards=rewards,
+            starts=starts,
+            seen=self._seen,
+            seen_starts=self._starts,
+            cut=cut,
+            stories=ended_stories,
+            terms=worlds.take_terms(),
+            seconds={"env": driving, "act": acting},
+        )
+
+    def snapshot(self) -> State:
+        """Every bit that the next rollout depends on, but for the policy."""
+        kept = {_WORLDS + name: array for name, array in self.worlds.snapshot().items()}
+        kept[_ACTIONS] = np.frombuffer(pack_draws(self.draws), np.uint8).copy()
+        seen = self._seen if isinstance(self._seen, dict) else {"": self._seen}
+        kept |= {_SEEN + name: array for name, array in seen.items()}
+        kept[_STARTS] = np.asarray(self._starts, np.uint8)
+        return kept
+
+    def restore(self, kept: Mapping[str, np.ndarray]) -> None:
+        """Put a snapshot back.
+
+        Raises:
+            TrainingError: when it is one of another number or layout of worlds.
+        """
+        self.worlds.restore({name[len(_WORLDS) :]: a for name, a in kept.items() if name.startswith(_WORLDS)})
+        try:
+            unpack_draws(self.draws, kept[_ACTIONS].tobytes())
+            self._starts = kept[_STARTS].astype(bool)
+        except KeyError as error:
+            raise TrainingError(f"the checkpoint lacks {error}; start a new run") from None
+        seen = {name[len(_SEEN) :]: array.copy() for name, array in kept.items() if name.startswith(_SEEN)}
+        self._seen = seen.get("", seen)
 
 
 class Rollouts:
-    """Rides side by side, cut into collections of `rollout` decisions."""
+    """All shares, driven here one after the other."""
 
-    def __init__(self, policy: Policy, routes: RouteBatch, picks: Sequence[int], settings: GrpoSettings) -> None:
-        self.settings = settings
-        group = settings.group
-        self._policy = policy
-        self._tasks = TaskDraws(routes, picks, settings)
-        self._batch = WorldBatch(routes, group.groups * group.size)
-        self._agent = PolicyAgent(policy, temperature=settings.temperature)
-        self._agent.bind(self._batch)
-        self._agent.listener = self._listen
-        self._rewarder = Rewarder(training_reward(settings.reward), self._batch)
-        self._begun = False
-        self._records: list[list[DecisionRecord]] = []
+    lost = 0  # workers that were lost while they drove, since the run began
 
-    def collect(self, draws: np.random.Generator) -> Collection:
-        group, batch, agent = self.settings.group, self._batch, self._agent
-        count = batch.num_worlds
-        found = Collection()
-        if not self._begun:
-            self._begin(np.arange(count), draws)
-            self._begun = True
-        self._records = [[] for _ in range(count)]
-        rewards, ended = np.zeros((group.rollout, count)), np.zeros((group.rollout, count), bool)
-        terms: dict[str, np.ndarray] = {}
-        failed = sum(agent.costs.failures.values())
-        inferred = sum(agent.costs.seconds)
-        began = time.perf_counter()
-        for t in range(group.rollout):
-            self._rewarder.start_step()
-            for _ in range(self._policy.decision_ticks):
-                controls = agent.act()
-                found.ticks += int((~batch.finished).sum())
-                batch.tick(controls)
-                self._rewarder.tick()
-            rewards[t], contributions = self._rewarder.finish_step()
-            for name, values in contributions.items():
-                terms[name] = terms.get(name, 0.0) + values
-            ended[t] = batch.criteria["finished"] != RouteEnd.RUNNING
-            if ended[t].any():
-                self._begin(np.flatnonzero(ended[t]), draws)
-        found.infer_s = sum(agent.costs.seconds) - inferred
-        found.simulate_s = time.perf_counter() - began - found.infer_s
-        found.failures = sum(agent.costs.failures.values()) - failed
-        self._judge(rewards, ended)
-        for b, records in enumerate(self._records):
-            own = {name: float(values[b]) for name, values in terms.items()}
-            percent = float(batch.criteria["route_percent"][b])
-            success = not ended[:, b].any()
-            found.groups.append([Member(records[0].task, records, rewards[:, b], own, success, percent)])
-        return found
+    def __init__(self, routes: RouteBatch, config: PpoConfig) -> None:
+        self.config = config
+        self.shares = [Share(RouteWorlds(routes, config)) for _ in range(config.shares)]
+        for number, share in enumerate(self.shares):
+            share.begin(number)
 
-    def _begin(self, worlds: np.ndarray, draws: np.random.Generator) -> None:
-        for b in worlds.tolist():
-            self._batch.reset(b, self._tasks.task(draws))
-            self._rewarder.begin(b)
-            self._agent.reset(b, int(draws.integers(2**63)))
+    @property
+    def spaces(self) -> tuple[gym.Space[Any], gym.Space[Any]]:
+        """Of observations and actions of one world."""
+        driving = self.shares[0].worlds.driving
+        return driving.observation_space, driving.action_space
 
-    def _listen(self, due: np.ndarray, rows: Rows, decisions: Decisions | None) -> None:
-        if decisions is None:
-            return
-        worlds = self._batch.worlds
-        for k, b in enumerate(due):
-            route = self._batch.routes.routes[int(worlds["route"][b])].route
-            key = TaskKey(route.id, int(worlds["seed"][b]))
-            self._records[b].append(
-                record_of(decisions, rows, key, k, int(worlds["tick"][b]), self.settings.temperature)
-            )
+    def collect(self, policy: ActorCriticPolicy, decisions: int = 0) -> list[Rollout]:
+        """A rollout of every share, in order.
 
-    @torch.no_grad()
-    def _judge(self, rewards: np.ndarray, ended: np.ndarray) -> None:
-        """Write advantages and value targets into the records."""
-        count = self._batch.num_worlds
-        steps = len(rewards)
-        values = np.zeros((steps + 1, count))
-        for t in range(steps):
-            values[t] = self._value(stack_records([records[t] for records in self._records]).rows)
-        values[steps] = self._value(self._agent.observer.observe(np.arange(count)))
-        advantages = generalised_advantages(
-            rewards, values, ended, self.settings.group.discount, self.settings.group.trace
+        Raises:
+            TrainingError: when it cannot be had.
+        """
+        return [share.drive(policy, decisions) for share in self.shares]
+
+    def snapshot(self) -> State:
+        """State of all shares."""
+        return joined([share.snapshot() for share in self.shares])
+
+    def restore(self, kept: Mapping[str, np.ndarray]) -> None:
+        """Put a snapshot back.
+
+        Raises:
+            TrainingError: when it is one of another number or layout of worlds.
+        """
+        for share, part in zip(self.shares, parted(kept, self.config), strict=True):
+            share.restore(part)
+
+
+def training_routes(config: PpoConfig) -> RouteBatch:
+    """The routes that a run trains on, ready to be driven."""
+    return load_routes(resolve_routes(config.routes), config.maps or None)
+
+
+def warmed(routes: RouteBatch, config: PpoConfig) -> Share:
+    """A share of one world that has made a decision: by then everything is compiled."""
+    share = Share(RouteWorlds(routes, config, num_worlds=1))
+    share.begin(0)
+    share.worlds.step(np.zeros((1, 2), np.int64 if config.action == "route_command" else np.float32))
+    return share
+
+
+def joined(states: Sequence[State]) -> State:
+    """States of shares, one after the other."""
+    return {name: np.concatenate([state[name] for state in states]) for name in states[0]}
+
+
+def parted(state: Mapping[str, np.ndarray], config: PpoConfig) -> list[State]:
+    """The shares of a state again.
+
+    Raises:
+        TrainingError: when it has another number of worlds than the configuration.
+    """
+    found = len(state.get(_STARTS, ()))
+    if found != config.worlds:
+        raise TrainingError(
+            f"the checkpoint has {found} worlds, its configuration {config.worlds}; they have to be as they were"
         )
-        targets = advantages + values[:-1]
-        scaled = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
-        for b, records in enumerate(self._records):
-            for t, record in enumerate(records):
-                record.advantage, record.value_target = float(scaled[t, b]), float(targets[t, b])
-
-    def _value(self, rows: Rows) -> np.ndarray:
-        found = self._policy.value(rows)
-        if found is None:
-            raise TypeError(f"{self._policy.name} has no value network, which PPO needs")
-        return found.numpy().astype(np.float64)
-
-    def state(self) -> dict[str, np.ndarray]:
-        found = ride_state(self._tasks, self._batch, self._agent)
-        found["begun"] = np.array([self._begun])
-        found["reward"] = self._rewarder.memory.view(np.uint8).copy()
-        return found
-
-    def load_state(self, state: dict[str, np.ndarray]) -> None:
-        load_rides(state, self._tasks, self._batch, self._agent)
-        self._begun = bool(state["begun"][0])
-        self._rewarder.memory.view(np.uint8)[:] = state["reward"]
+    names = [name for name in state if name.startswith((_WORLDS, _SEEN)) or name in (_ACTIONS, _STARTS)]
+    cut = {name: np.split(state[name], config.shares) for name in names}
+    return [{name: parts[k] for name, parts in cut.items()} for k in range(config.shares)]
 
 
-def generalised_advantages(
-    rewards: np.ndarray, values: np.ndarray, ended: np.ndarray, discount: float, trace: float
-) -> np.ndarray:
-    """float64[T, B] of rewards float64[T, B], values float64[T + 1, B], and whose ride ended with it, bool[T, B]."""
-    found = np.zeros(rewards.shape)
-    after = np.zeros(rewards.shape[1])
-    for t in range(len(rewards) - 1, -1, -1):
-        on = 1.0 - ended[t]
-        delta = rewards[t] + discount * values[t + 1] * on - values[t]
-        after = delta + discount * trace * on * after
-        found[t] = after
-    return found
+def make_policy(
+    config: PpoConfig, observation_space: gym.Space[Any], action_space: gym.Space[Any]
+) -> ActorCriticPolicy:
+    """A policy as the learner has one, to load its weights into; without an optimiser, whose import takes seconds."""
+    torch.set_num_threads(config.threads)
+    kind = MultiInputActorCriticPolicy if config.observation == "bev" else ActorCriticPolicy
+    settings: dict[str, Any] = {**policy_settings(config), "optimizer_class": lambda *_, **__: None}
+    return kind(observation_space, action_space, lambda _: 0.0, **settings)  # type: ignore[arg-type]
+
+
+def policy_settings(config: PpoConfig) -> dict[str, Any]:
+    """What a policy of stable-baselines3 is made with."""
+    return {"net_arch": list(config.hidden), "activation_fn": torch.nn.ReLU}
+
+
+def act(policy: ActorCriticPolicy, draws: np.random.Generator, seen: Observed, decisions: int = 0) -> np.ndarray:
+    """Actions, drawn from what the policy thinks of them; its value network rests.
+
+    Raises:
+        TrainingError: when it gives numbers that are not finite.
+    """
+    with torch.no_grad():
+        features: Any = policy.extract_features(tensors(seen), policy.pi_features_extractor)
+        numbers = policy.action_net(policy.mlp_extractor.forward_actor(features)).numpy()
+    if not np.isfinite(numbers).all():
+        raise TrainingError(
+            f"the policy gives numbers that are not finite after {decisions} decisions; go on from an earlier "
+            "checkpoint with a lower learning_rate, or start afresh with another seed"
+        )
+    if isinstance(policy.action_space, gym.spaces.Box):
+        spread = policy.log_std.detach().exp().numpy()
+        return (numbers + spread * draws.standard_normal(numbers.shape)).astype(np.float32)
+    noisy = numbers - np.log(-np.log(draws.random(numbers.shape)))
+    ends = np.cumsum(CHOICES)
+    parts = np.split(noisy, ends[:-1], axis=1)
+    return np.stack([part.argmax(axis=1) for part in parts], axis=1)
+
+
+def tensors(seen: Any) -> Any:
+    """Observations for torch, without a copy."""
+    if isinstance(seen, dict):
+        return {name: torch.from_numpy(array) for name, array in seen.items()}
+    return torch.from_numpy(seen)
+
+
+def _of_each_step(space: gym.Space[Any], worlds: int, steps: int) -> Observed:
+    """Arrays for the observations of a rollout, [T, W, ...]."""
+    flat: Any = allocate(space, steps * worlds)
+    if isinstance(flat, dict):
+        return {name: array.reshape(steps, worlds, *array.shape[1:]) for name, array in flat.items()}
+    return flat.reshape(steps, worlds, *flat.shape[1:])

@@ -21,7 +21,7 @@ from rl.group_members import Member, set_advantages  # noqa: E402 - needs torch
 from rl.groups import make_sampler  # noqa: E402
 from rl.grpo import GrpoTrainer  # noqa: E402
 from rl.grpo_settings import GrpoSettings, recipe  # noqa: E402
-from rl.rollouts import generalised_advantages  # noqa: E402
+from rl.single_rides import generalised_advantages  # noqa: E402
 
 
 @pytest.fixture(scope="module")
