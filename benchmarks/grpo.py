@@ -221,15 +221,18 @@ def interval(values: np.ndarray, draws: int = 4000, seed: int = 0) -> tuple[floa
 
 
 def curves(out: Path, measure: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Of each method: simulated seconds float64[E], scores float64[seeds, E] at them; curves end with the shortest."""
+    """Of each method: simulated seconds float64[E], scores float64[seeds, E] at them; curves end with the shortest.
+
+    Methods with a run that has not been evaluated since its start are left out.
+    """
     found = {}
     for method in METHODS:
         runs = []
         for path in sorted(out.glob(f"{method}-[0-9]/metrics.jsonl")):
             rows = [json.loads(line) for line in path.read_text().splitlines()]
             runs.append([(row["ticks"] * TICK_SECONDS, row[measure]) for row in rows if measure in row])
-        if runs:
-            count = min(len(run) for run in runs)
+        count = min((len(run) for run in runs), default=0)
+        if count > 1:
             points = np.array([run[:count] for run in runs])
             found[method] = points[:, :, 0].mean(axis=0), points[:, :, 1]
     return found
