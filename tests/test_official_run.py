@@ -84,6 +84,7 @@ CRASHED, COMPLETED = "Failed - Simulation crashed", "Completed"
         pytest.param("", EXIT_OK, {}, id="a good day"),
         pytest.param("once-kill@5", EXIT_OK, {"5": [CRASHED, COMPLETED]}, id="killed once"),
         pytest.param("once-hang@3", EXIT_OK, {"3": [CRASHED, COMPLETED]}, id="hangs once"),
+        pytest.param("once-babble@3", EXIT_OK, {"3": [CRASHED, COMPLETED]}, id="hangs once while a thread talks on"),
         pytest.param("once-crash@7", EXIT_OK, {"7": [CRASHED, COMPLETED]}, id="its simulation crashes once"),
         pytest.param("kill@11", EXIT_INCOMPLETE, {"11": [CRASHED, CRASHED]}, id="killed twice"),
         pytest.param("agent@5", EXIT_OK, {"5": ["Failed - Agent crashed"]}, id="a crash of the agent counts"),
