@@ -1,9 +1,9 @@
 """One start of the official evaluator: some routes, one server, one checkpoint file, watched from outside.
 
-The evaluator prints a line each tick, which is its heart-beat: once a route ticks, nothing else that is printed counts as
-progress, as threads of the evaluator may go on talking while its main thread hangs in a tick. The checkpoint file says
-which routes have ended. The evaluator's own resume is never used: a start drives routes that have no result, and no
-other.
+The evaluator prints a line each tick, which is its heart-beat: once a route ticks, nothing else that is printed counts
+as progress, as threads of the evaluator may go on talking while its main thread hangs in a tick. The checkpoint file
+says which routes have ended. The evaluator's own resume is never used: a start drives routes that have no result, and
+no other.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def command(checkout: Path, deeds: str = "", *more: str) -> list[str]:
         *("--official", "--bench2drive-root", str(checkout), "--carla-python-api", str(checkout / "api")),
         *("--official-python", sys.executable, "--carla-start", "echo server on {port}; exec sleep 1000"),
         *("--routes", str(folder / "four.xml"), "--official-agent", str(folder / "team_agent.py")),
-        *("--agent-config", deeds, "--out", str(folder / "run"), "--timeout", "3", *more),
+        *("--agent-config", deeds, "--out", str(folder / "run"), "--timeout", "5", *more),
     ]
 
 
