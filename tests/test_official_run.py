@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,7 +15,10 @@ from pathlib import Path
 import pytest
 
 import run_eval
+from envs.carla.ports import reserve_block
 from evaluation.ledger import read_ledger
+from evaluation.official_pool import PORT_RANGE
+from evaluation.official_servers import choose_servers, start_once
 from evaluation.options import EXIT_INCOMPLETE, EXIT_INPUT, EXIT_OK
 from tests.carla_runs import MARK, marked
 
@@ -136,6 +140,24 @@ def test_an_evaluation_that_cannot_go_on_says_why(checkout: Path, deeds: str, wo
     assert run_eval.main(command(checkout, deeds)) == EXIT_INPUT
     assert words in capsys.readouterr().err
     assert left_running(checkout) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "comes", "words"),
+    [("", True, "MiniTown is served on 127.0.0.1:"), ("echo no way; exit 3 # {port}", False, "no way")],
+    ids=["ours", "one that fails"],
+)
+def test_a_server_is_started_once_before_evaluators_wait_for_it(tmp_path: Path, command: str, comes: bool, words: str):
+    servers = choose_servers(tmp_path, carla_version="0.9.16", carla_start=command)
+    lock = reserve_block(*PORT_RANGE)
+    try:
+        assert start_once(servers, lock.port, tmp_path / "server.log") == comes
+        assert words in (tmp_path / "server.log").read_text()
+        with socket.socket() as free:
+            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            free.bind(("127.0.0.1", lock.port))  # it has ended
+    finally:
+        lock.release()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
