@@ -13,7 +13,6 @@ from agents.expert_path import nearest_coarse, to_path
 from simulator.actors import solid_box
 from simulator.blueprints import Kind
 from simulator.collisions import FLAT
-from simulator.drivers import MAX_ACCELERATION
 from simulator.dynamics import REAR_AXLE, REFERENCE_HALF_LENGTH
 from simulator.kernel import kernel
 from simulator.roads.network import Yield
@@ -46,7 +45,6 @@ ONCOMING_SPACING = 60.0  # m, likewise, of a flow that brakes for the ego
 TRUST_BRAKES_AFTER = 25.0  # s behind an obstacle after which the ego counts on oncoming vehicles to brake if need be
 FLOW_SHARE = 0.9  # of the spacing seen so far that is assumed for the next vehicle
 GONE = 1e4  # m beside the path: not there
-HARDEST_START = 5.0  # m/s2 of traffic; that of the embedded town does not exceed its drivers' own
 _TRACK_ACCELERATION = 1.8  # m/s2 of scripted vehicles that reach for their speed
 
 
@@ -295,15 +293,14 @@ def forecast_on_lanes(w, e, net, routes, sheet, n, j, steps):  # type: ignore[no
     """Along the lanes of a traffic vehicle's plan."""
     halt = halting_distance(w, e, net, j)
     speed = w.speed[j]
-    acceleration = min(max(w.acceleration[j], -4.0), HARDEST_START)
-    brisk = acceleration > MAX_ACCELERATION and w.target_speed[j] >= 0.0  # CARLA's Traffic Manager: up to its pace
+    acceleration = min(max(w.acceleration[j], -4.0), 1.8)
     lane = w.plan[j, 0]
     at = 0
     start = -w.lane_s[j]  # distance from the vehicle to the start of `lane`
     gone = 0.0
     hint = 0
     for k in range(1, steps):
-        if k <= 6 or brisk or (acceleration > 0.0 and speed < 4.0):
+        if k <= 6 or (acceleration > 0.0 and speed < 4.0):
             speed = max(speed + acceleration * STEP_SECONDS, 0.0)
             if w.target_speed[j] >= 0.0 and acceleration > 0.0:
                 speed = min(speed, max(w.target_speed[j], w.speed[j]))

@@ -23,8 +23,6 @@ _STATE, _FROZEN = 255, 256  # bits of what is told of a light
 
 _OUT_OF_SIGHT = 40.0  # m above or below the ego: parked out of the world by a scenario
 _DECAY = 1.0 - math.exp(-TICK_SECONDS / STEERING_LAG)
-_SMOOTHING = TICK_SECONDS / 0.3  # of accelerations: CARLA's Traffic Manager gives gas and brakes by turns
-_FORGETS = 0.998  # a tick: what is remembered of the pace on a lane
 _CRAWLS = 5.0  # m/s, below which a scenario's bicycle is no traffic
 _MOVES = 0.3  # m/s
 _ASIDE = 2.2  # m from a lane's centre at which a vehicle no longer follows it
@@ -40,24 +38,24 @@ _HEEDLESS = int(DriverFlag.IGNORE_LIGHTS | DriverFlag.IGNORE_SIGNS | DriverFlag.
 
 
 @kernel
-def see_world(worlds, net, routes, rows, slots, centres, lights, told, age, moved, followed, pace):  # type: ignore[no-untyped-def]
+def see_world(worlds, net, routes, rows, slots, centres, lights, told, moved, followed):  # type: ignore[no-untyped-def]
     """Take one tick into world 0. It takes the array of records, as handing over a single record costs 20 us.
 
     `rows`: float64[N, 17], the ego vehicle first. `slots`: int64[N] where each is kept, -1 nowhere. `centres`:
     float64[A, 3] of the boxes on their actors, by slot. `lights`: int64[K], -1 for unknown ones, with what is `told`
-    of them. `age`: int64[A], for how many ticks each has been seen. `moved`, `followed`, `pace`: see `place_seen`.
+    of them. `moved`, `followed`: see `place_seen`.
     """
     w = worlds[0]
-    fill_rows(w, rows, slots, centres, age)
+    fill_rows(w, rows, slots, centres)
     w.steer_angle[EGO] += (STEERING_GAIN * w.steer[EGO] - w.steer_angle[EGO]) * _DECAY
     show_lights(w, net, lights, told)
     w.tick += 1
     w.time = w.tick * TICK_SECONDS
-    place_seen(w, net, routes, moved, followed, pace)
+    place_seen(w, net, routes, moved, followed)
 
 
 @kernel
-def fill_rows(w, rows, slots, centres, age):  # type: ignore[no-untyped-def]
+def fill_rows(w, rows, slots, centres):  # type: ignore[no-untyped-def]
     """Poses and motions."""
     for r in range(rows.shape[0]):
         i = slots[r]
@@ -72,9 +70,7 @@ def fill_rows(w, rows, slots, centres, age):  # type: ignore[no-untyped-def]
         w.yaw[i] = yaw
         w.pitch[i] = math.radians(rows[r, _PITCH])
         w.speed[i] = c * rows[r, _VX] + s * rows[r, _VY]
-        along = c * rows[r, _AX] + s * rows[r, _AY]
-        w.acceleration[i] += (along - w.acceleration[i]) * (_SMOOTHING if age[i] > 0 else 1.0)
-        age[i] += 1
+        w.acceleration[i] = c * rows[r, _AX] + s * rows[r, _AY]
         w.vx[i] = rows[r, _VX]
         w.vy[i] = rows[r, _VY]
         w.ax[i] = rows[r, _AX]
@@ -106,11 +102,11 @@ def show_lights(w, net, lights, told):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def place_seen(w, net, routes, moved, followed, pace):  # type: ignore[no-untyped-def]
+def place_seen(w, net, routes, moved, followed):  # type: ignore[no-untyped-def]
     """Lanes, plans and behaviours of everybody, from poses and speeds.
 
     `moved`: int64[A], 1 for who has ever moved. `followed`: int64[lanes], the lane on which the last vehicle of a
-    scenario went on from each, -1 none. `pace`: float64[lanes], m/s at which traffic drives there when it is free to.
+    scenario went on from each, -1 none.
     """
     track_actor(w, net, EGO)
     track_ego(w, net, routes)
@@ -140,8 +136,6 @@ def place_seen(w, net, routes, moved, followed, pace):  # type: ignore[no-untype
             shift_plan(w, i)
         if w.role[i] == _BACKGROUND:
             extend_plan(w, net, i)
-            pace[w.lane[i]] = max(pace[w.lane[i]] * _FORGETS, speed)
-            w.target_speed[i] = pace[w.lane[i]]
         else:
             w.driver_flags[i] = _HEEDLESS
             if w.lane[i] != before and before >= 0 and goes_on(net, before, w.lane[i]):

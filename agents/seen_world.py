@@ -42,9 +42,8 @@ class SeenWorld:
         self._known: dict[int, Mapping[str, Any]] = {}
         self._slots: dict[int, int] = {}
         self._light_of: dict[int, int] = {}  # actor id -> light index
-        self._age, self._moved = np.zeros((2, MAX_ACTORS), np.int64)
-        lanes = len(routes.network.arrays.lane_length)
-        self._followed, self._pace = np.full(lanes, -1, np.int64), np.zeros(lanes)
+        self._moved = np.zeros(MAX_ACTORS, np.int64)
+        self._followed = np.full(len(routes.network.arrays.lane_length), -1, np.int64)
 
     def meet(self, known: Mapping[str, Mapping[str, Any]]) -> None:
         """Learn what hardly ever changes about actors, as `WorldReader` tells it."""
@@ -93,10 +92,8 @@ class SeenWorld:
             self._centres,
             np.array([self._light_of.get(number, -1) for number in lights[:, 0].tolist()], np.int64),
             np.array(lights[:, 1], np.int64),
-            self._age,
             self._moved,
             self._followed,
-            self._pace,
         )
 
     def alone(self) -> np.ndarray:
@@ -137,7 +134,7 @@ class SeenWorld:
         w["plan"][slot] = -1
         for name in ("waiting", "lights", "door", "driver_flags", "stopped_at_sign"):
             w[name][slot] = 0
-        self._age[slot] = self._moved[slot] = 0
+        self._moved[slot] = 0
 
 
 def _nearest(actors: np.ndarray) -> np.ndarray:

@@ -201,15 +201,3 @@ def test_a_scenarios_bicycle_that_crawls_or_has_stopped_is_something_to_pass():
     assert sight.look(20.0, 2.8)["behaviour"] == Behaviour.WALK
     assert sight.look(22.0, 0.0)["behaviour"] == Behaviour.HOLD
     assert sight.look(22.0, 9.0)["behaviour"] == Behaviour.LANES
-
-
-def test_traffic_is_expected_to_reach_the_pace_that_its_lane_has_seen():
-    sight = Sight("vehicle.audi.tt", "background")
-    assert sight.look(20.0, 14.0)["behaviour"] == Behaviour.LANES
-    assert 13.0 < sight.look(20.0, 2.0)["target_speed"] < 14.0
-
-
-def test_pedals_pressed_by_turns_are_seen_as_the_acceleration_that_comes_of_them():
-    sight = Sight("vehicle.audi.tt", "background")
-    seen = [sight.look(20.0, 10.0, 4.0 if k // 2 % 2 else -4.0)["acceleration"] for k in range(80)]
-    assert max(abs(value) for value in seen[40:]) < 1.0
