@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,7 @@ class Costs:
         decisions: made in each call.
         tokens, prompt_tokens: said and read, in all.
         failures: decisions that could not be driven, by reason.
-        late_ticks: of decisions that came into effect after their time (`realtime`).
+        late_ticks: how late each decision came in real time, failures included.
     """
 
     parameters: int = 0
@@ -34,7 +35,7 @@ class Costs:
         self.failures[reason] = self.failures.get(reason, 0) + 1
 
     def document(self) -> dict[str, Any]:
-        """As JSON: milliseconds a call, means a decision, megabytes of this process at its peak."""
+        """As JSON: milliseconds a call, means a decision, megabytes of this process and its GPU at the peak."""
         total = sum(self.decisions)
         seconds = np.array(self.seconds) if self.seconds else np.zeros(1)
         return {
@@ -48,6 +49,7 @@ class Costs:
             "parameters": self.parameters,
             "trainable_parameters": self.trainable,
             "peak_memory_mb": round(peak_memory_mb(), 1),
+            "peak_device_memory_mb": round(peak_device_memory_mb(), 1),
             "format_failures": sum(self.failures.values()),
             "format_failures_by_reason": dict(sorted(self.failures.items())),
             "late_ticks_mean": round(float(np.mean(self.late_ticks)), 3) if self.late_ticks else 0.0,
@@ -59,3 +61,11 @@ def peak_memory_mb() -> float:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+
+
+def peak_device_memory_mb() -> float:
+    """Peak memory that this process has held on its GPU, megabytes; 0 without one."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return 0.0
+    return float(torch.cuda.max_memory_allocated()) / 2**20

@@ -11,9 +11,9 @@ are plain NumPy, so that they can be stored, and sent to a server.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -174,3 +174,17 @@ def take_rows(rows: Rows, at: np.ndarray) -> Rows:
 def stack_rows(parts: list[Rows]) -> Rows:
     """Rows of several, one after the other."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def join_decisions(parts: Sequence[Decisions]) -> Decisions:
+    """Decisions of several calls of one policy, one after the other."""
+    found: dict[str, Any] = {}
+    for name in (field_of.name for field_of in fields(Decisions)):
+        values = [getattr(part, name) for part in parts]
+        if isinstance(values[0], np.ndarray):
+            found[name] = np.concatenate(values)
+        elif isinstance(values[0], list):
+            found[name] = [each for value in values for each in value]
+        else:
+            found[name] = values[0]
+    return Decisions(**found)

@@ -103,9 +103,10 @@ class PolicyAgent(Agent):
         try:
             decisions = self.policy.act(rows, uniforms, temperature=self.temperature or 1.0)
         except Exception as error:
-            self._count(began, len(due), None)
-            for _ in due:
+            seconds = self._count(began, len(due), None)
+            for b in due:
                 self.costs.failed(f"{type(error).__name__}")
+                self._wait(int(b), seconds)
             if self.listener is not None:
                 self.listener(due, rows, None)
             return
@@ -117,7 +118,9 @@ class PolicyAgent(Agent):
 
     def take(self, b: int, decisions: Decisions, k: int, seconds: float = 0.0) -> None:
         """World `b` is driven by decision `k`, which took so long; the next is due one decision later."""
-        self._due[b] = int(self.batch.worlds["tick"][b]) + self.decision_ticks
+        tick = int(self.batch.worlds["tick"][b])
+        self._due[b] = tick + self.decision_ticks
+        late = self._wait(b, seconds)
         if not decisions.valid[k]:
             self.costs.failed(decisions.reasons[k] if decisions.reasons else "not valid")
             return
@@ -128,11 +131,7 @@ class PolicyAgent(Agent):
         except ValueError:
             self.costs.failed("trajectory")
             return
-        tick = int(w["tick"])
         if self.realtime:
-            late = math.ceil(seconds / TICK_SECONDS - 1e-9)
-            self.costs.late_ticks.append(late)
-            self._due[b] = max(int(self._due[b]), tick + late)
             self._coming[b] = (tick + late, plan, last, tick)
         else:
             self._plans[b], self._last[b], self._born[b] = plan, last, tick
@@ -167,6 +166,15 @@ class PolicyAgent(Agent):
     def load_stream(self, index: int, state: str) -> None:
         """Put a sampling stream back."""
         self._draws[index].bit_generator.state = json.loads(state)
+
+    def _wait(self, b: int, seconds: float) -> int:
+        """Ticks that an answer is late in real time, be it good or not; nobody is asked again before it has come."""
+        if not self.realtime:
+            return 0
+        late = math.ceil(seconds / TICK_SECONDS - 1e-9)
+        self.costs.late_ticks.append(late)
+        self._due[b] = max(int(self._due[b]), int(self.batch.worlds["tick"][b]) + late)
+        return late
 
     def _receive(self, ticks: np.ndarray) -> None:
         """Plans whose time has come."""

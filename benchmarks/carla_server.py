@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ sys.path.insert(0, str(ROOT))
 
 #: Milliseconds a loop of a pure Python sketch of a server on a comparable machine: no sensors, one 800x600 camera.
 SKETCH = {1: (0.53, 6.7), 20: (1.60, 7.5), 50: (2.78, 8.5)}
+TRIES = 6
 
 
 def serve_nothing(port: int) -> None:
@@ -161,7 +163,18 @@ MEASURES: dict[str, Callable[..., dict[str, Any]]] = {
 
 
 def measure(name: str, vehicles: int, seconds: float, repeats: int) -> dict[str, Any]:
-    """One cell of the table: a server and a client, each in a process of its own; the client ends first."""
+    """One cell of the table; `hung` in it: how often the client stood still for ever and was started again.
+
+    The Traffic Manager does (`docs/carla_server.md`): a race of its two threads that fast ticks run into.
+    """
+    for hung in range(TRIES):
+        with suppress(subprocess.TimeoutExpired):
+            return measure_once(name, vehicles, seconds, repeats) | {"hung": hung}
+    raise RuntimeError(f"{name}, {vehicles} vehicles: the client hung {TRIES} times")
+
+
+def measure_once(name: str, vehicles: int, seconds: float, repeats: int) -> dict[str, Any]:
+    """A server and a client, each in a process of its own; the client ends first."""
     from tests.carla_servers import free_port
 
     port = free_port()
@@ -173,7 +186,7 @@ def measure(name: str, vehicles: int, seconds: float, repeats: int) -> dict[str,
         assert process.stdout is not None
         process.stdout.readline()
         arguments = ["--measure", name, *map(str, (port, process.pid, vehicles, seconds, repeats))]
-        limit = 200.0 + 2.0 * seconds * repeats
+        limit = 60.0 + 2.0 * seconds * repeats
         done = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True, timeout=limit)
         if done.returncode != 0:
             raise RuntimeError(f"{name}, {vehicles} vehicles: the client failed:\n{done.stderr[-2000:]}")
@@ -223,6 +236,7 @@ def main() -> None:
             cells.append(
                 f"{name} {statistics.median(times):.2f} ({min(times):.2f}-{max(times):.2f}), "
                 f"processor: server {found['server_ms']:.2f}, client {found['client_ms']:.2f}"
+                + (f"; the client hung {found['hung']} times before" if found["hung"] else "")
             )
         if vehicles in SKETCH:
             cells.append(f"sketch {SKETCH[vehicles][0]:.2f}, with a camera {SKETCH[vehicles][1]:.1f}")

@@ -3,9 +3,9 @@
     python benchmarks/ppo.py [--repeats 5] [--json]
 
 A row is a learner on an environment. `null` costs nothing: its rows are what the learner alone can take in; `routes`
-is the training of `run_train.py ppo`. `stock` is PPO of stable-baselines3 as it is, `rollout` that of `rl.ppo`, which
-changes how experience is collected and nothing of the mathematics. Rates are per second of processor time of this
-process, medians of `--repeats` updates after one that does not count.
+are those of `run_train.py ppo`. `stock` is PPO of stable-baselines3 as it is, on `envs.sb3.RouteVecEnv`; `rollout` is
+the training of `run_train.py ppo`, which changes how experience is collected and nothing of the mathematics. Rates are
+per second of processor time of this process, medians of `--repeats` updates after one that does not count.
 """
 
 from __future__ import annotations
@@ -25,15 +25,16 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 from stable_baselines3 import PPO
-from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.vec_env import VecEnv
 
-from agents.policy_driving import PolicyDriving
 from envs.actions.route_command import CHOICES
+from envs.sb3 import RouteVecEnv
 from envs.vector_env import load_routes
 from rl.config import PpoConfig, resolve_routes
 from rl.ppo import make_ppo
+from rl.rewards import training_reward
+from rl.rollouts import Share, policy_settings
 from rl.route_worlds import RouteWorlds
-from rl.vec_env import RouteVecEnv
 
 
 @dataclass(frozen=True)
@@ -48,22 +49,15 @@ class Options:
     """Print one JSON object as the last line."""
 
 
-class NullDriving:
-    """Spaces of the real thing."""
-
-    def __init__(self, size: int) -> None:
-        self.observation_space = gym.spaces.Box(-np.inf, np.inf, (size,), np.float32)
-        self.action_space = gym.spaces.MultiDiscrete(np.array(CHOICES))
-
-
 class NullWorlds:
     """Worlds that cost nothing: random observations once, episodes of 100 decisions."""
 
-    always_last = False
+    render_mode = None
 
     def __init__(self, config: PpoConfig, size: int) -> None:
-        self.config = config
-        self.driving = NullDriving(size)
+        self.config, self.num_worlds, self.driving = config, config.worlds, self
+        self.observation_space = gym.spaces.Box(-np.inf, np.inf, (size,), np.float32)
+        self.action_space = gym.spaces.MultiDiscrete(np.array(CHOICES))
         self.seen = np.random.default_rng(0).standard_normal((config.worlds, size)).astype(np.float32)
         self.count = 0
 
@@ -72,8 +66,27 @@ class NullWorlds:
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
         self.count += 1
-        ended = np.full(self.config.worlds, self.count % 100 == 0)
-        return self.seen, np.zeros(self.config.worlds, np.float32), ended, np.zeros_like(ended), []
+        ended = np.full(self.num_worlds, self.count % 100 == 0)
+        return self.seen, np.zeros(self.num_worlds, np.float32), ended, np.zeros_like(ended), []
+
+    def take_terms(self) -> dict[str, float]:
+        return {}
+
+
+class NullVecEnv(RouteVecEnv):
+    """The same as stable-baselines3 wants it."""
+
+    def __init__(self, config: PpoConfig, size: int) -> None:
+        self.vector: Any = NullWorlds(config, size)
+        VecEnv.__init__(self, config.worlds, self.vector.observation_space, self.vector.action_space)
+
+    def reset(self) -> np.ndarray:
+        return self.vector.reset()
+
+    def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
+        seen, rewards, ended, _, _ = self.vector.step(self._actions)
+        infos = [{"terminal_observation": seen[b]} if ended[b] else {} for b in range(self.num_envs)]
+        return seen, rewards, ended, infos
 
 
 @dataclass(frozen=True)
@@ -102,33 +115,71 @@ CASES = (
 )
 
 
-def measure(case: Case, routes: Any, size: int, repeats: int) -> dict[str, Any]:
-    """One row."""
-    worlds: Any = RouteWorlds(routes, case.config) if case.env == "routes" else NullWorlds(case.config, size)
-    model = make_ppo(RouteVecEnv(worlds), case.config)
-    model.set_logger(Logger(None, []))
-    if case.learner == "stock":
-        model.collect_rollouts = PPO.collect_rollouts.__get__(model)  # type: ignore[method-assign]
-    env: Any = model.get_env()
-    spent = 0.0
-    real_step = env.worlds.step
+class Stock:
+    """PPO of stable-baselines3 as it is, on the environments that anybody has."""
 
-    def timed_step(actions: np.ndarray) -> Any:
-        nonlocal spent
+    def __init__(self, case: Case, routes: Any, size: int) -> None:
+        config = case.config
+        env: Any = NullVecEnv(config, size)
+        if case.env == "routes":
+            env = RouteVecEnv(
+                config.worlds, routes, frame_skip=config.frame_skip, action=config.action,
+                observation=config.observation, reward=training_reward(config.reward),
+            )  # fmt: skip
+        self.timed = Timed(env.vector, "step")
+        self.model = PPO(
+            "MlpPolicy", env, n_steps=config.rollout, batch_size=config.batch_size, n_epochs=config.epochs,
+            learning_rate=config.learning_rate, ent_coef=config.entropy, seed=0, device="cpu",
+            policy_kwargs=policy_settings(config),
+        )  # fmt: skip
+        _, self._callback = self.model._setup_learn(10**9)
+        self._steps = config.rollout
+
+    def collect(self) -> None:
+        env: Any = self.model.get_env()
+        self.model.collect_rollouts(env, self._callback, self.model.rollout_buffer, self._steps)
+
+
+class Ours:
+    """The training of `run_train.py ppo`."""
+
+    def __init__(self, case: Case, routes: Any, size: int) -> None:
+        config = case.config
+        worlds: Any = RouteWorlds(routes, config) if case.env == "routes" else NullWorlds(config, size)
+        self.timed = Timed(worlds, "step")
+        self._share = Share(worlds)
+        self._share.begin(0)
+        self.model = make_ppo(config, worlds.driving.observation_space, worlds.driving.action_space)
+
+    def collect(self) -> None:
+        self.model.take([self._share.drive(self.model.policy)])
+
+
+class Timed:
+    """Counts the processor time of a method."""
+
+    def __init__(self, owner: Any, name: str) -> None:
+        self.spent = 0.0
+        self._method = getattr(owner, name)
+        setattr(owner, name, self)
+
+    def __call__(self, *arguments: Any) -> Any:
         began = time.process_time()
-        answer = real_step(actions)
-        spent += time.process_time() - began
+        answer = self._method(*arguments)
+        self.spent += time.process_time() - began
         return answer
 
-    env.worlds.step = timed_step
-    _, callback = model._setup_learn(10**9)
+
+def measure(case: Case, routes: Any, size: int, repeats: int) -> dict[str, Any]:
+    """One row."""
+    learner = (Stock if case.learner == "stock" else Ours)(case, routes, size)
     rates, shares = [], []
     decisions = case.config.worlds * case.config.rollout
     for repeat in range(repeats + 1):
-        began, spent = time.process_time(), 0.0
-        model.collect_rollouts(env, callback, model.rollout_buffer, case.config.rollout)
-        collected = time.process_time()
-        model.train()
+        began, learner.timed.spent = time.process_time(), 0.0
+        learner.collect()
+        collected, spent = time.process_time(), learner.timed.spent
+        learner.model.train()
         ended = time.process_time()
         if repeat:
             rates.append(decisions / (ended - began))
@@ -155,8 +206,7 @@ def main(options: Options) -> None:
     """Measure and print."""
     torch.set_num_threads(1)
     routes = load_routes(resolve_routes(options.routes))
-    size = PolicyDriving(RouteWorlds(routes, replace(BASE, worlds=1, rollout=2048)).batch, "frenet", "route_command")
-    width = int(np.prod(size.observation_space.shape or ()))
+    width = int(np.prod(RouteWorlds(routes, BASE, num_worlds=1).driving.observation_space.shape or ()))
     rows = [measure(case, routes, width, options.repeats) for case in CASES]
     table = Table(
         title=f"PPO, decisions a CPU second, one thread; {width} numbers a decision; torch {torch.__version__}, "

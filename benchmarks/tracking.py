@@ -1,7 +1,9 @@
 """How well the controllers of trajectory actions follow the expert's own drives.
 
 `python benchmarks/tracking.py`: the expert drives every route of a suite; then the same worlds are driven again by
-trajectory actions that ask for the places where the expert was. The error is the distance from there, tick by tick.
+trajectory actions that ask for the places where the expert was. The error is the distance from there, tick by tick:
+from the way that the expert took, and along it. A path says nothing of when to be where: along it, the ego falls behind
+as its speed lags behind the expert's, and nothing asks it to catch up.
 """
 
 from __future__ import annotations
@@ -83,9 +85,8 @@ def follow(suite: str, places: np.ndarray, lasts: np.ndarray, action: Any, skip:
         unit = way / np.maximum(size, 1e-9)[:, None]
         unit[size < 0.01] = np.stack([np.cos(yaw), np.sin(yaw)], -1)[size < 0.01]
         along = (gap * unit).sum(-1)
-        near = places[:, max(now - 100, 0) : now + 100]
-        here = np.stack([w["x"][:, EGO], w["y"][:, EGO]], -1)[:, None]
-        across = np.linalg.norm(near - here, axis=-1).min(axis=1)
+        here = np.stack([w["x"][:, EGO], w["y"][:, EGO]], -1)
+        across = np.array([_nearest(places[b, : now + 100], here[b])[1] for b in range(count)])
         errors.append(np.stack([along, across], -1)[live])
     return np.concatenate(errors)
 
@@ -93,14 +94,22 @@ def follow(suite: str, places: np.ndarray, lasts: np.ndarray, action: Any, skip:
 def _point_ahead(places: np.ndarray, tick: int, x: np.ndarray, y: np.ndarray, distance: float) -> np.ndarray:
     """float64[B, 2]: the place `distance` metres further on each recorded way, from where it is nearest to the ego."""
     found = np.empty((len(places), 2))
-    first = max(tick - 100, 0)
-    for b in range(len(places)):
-        near = places[b, first : tick + 100]
-        way = places[b, first + int(np.hypot(near[:, 0] - x[b], near[:, 1] - y[b]).argmin()) :]
-        steps = np.linalg.norm(np.diff(way, axis=0), axis=-1)
-        along = np.concatenate([[0.0], np.cumsum(steps)])
-        found[b] = [np.interp(distance, along, way[:, k]) for k in (0, 1)]
+    for b, way in enumerate(places):
+        here, _ = _nearest(way[: tick + 100], np.array([x[b], y[b]]))
+        along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(way, axis=0), axis=-1))])
+        found[b] = [np.interp(here + distance, along, way[:, k]) for k in (0, 1)]
     return found
+
+
+def _nearest(way: np.ndarray, place: np.ndarray) -> tuple[float, float]:
+    """Where a line float64[N, 2] is nearest to a place: metres along it, and metres from it."""
+    pieces = np.diff(way, axis=0)
+    sizes = np.linalg.norm(pieces, axis=-1)
+    shares = ((place - way[:-1]) * pieces).sum(-1) / np.maximum(sizes, 1e-9) ** 2
+    shares = np.clip(shares, 0.0, 1.0)
+    gaps = np.linalg.norm(way[:-1] + shares[:, None] * pieces - place, axis=-1)
+    k = int(gaps.argmin())
+    return float(sizes[:k].sum() + shares[k] * sizes[k]), float(gaps[k])
 
 
 def main(options: Options) -> None:

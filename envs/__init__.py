@@ -5,6 +5,7 @@
 | `RouteGym/MiniTown-v0` | a built-in suite of the town that comes with the package |
 | `RouteGym/Town-v0` | any town: of a route file, or made for it (`town=`, `maps=`) |
 | `RouteGym/Bench2Drive-v0` | a Bench2Drive or Leaderboard file (`routes=`, `maps=`) |
+| `RouteGym/Carla-v0` | routes of one town on a CARLA server (`routes=`, `carla=`); one world, no native batch |
 
 All take the settings of `RouteVectorEnv`; `gymnasium.make` gives a `RouteEnv`, `gymnasium.make_vec` the native batch.
 """

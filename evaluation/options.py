@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 import tyro
 
+from simulator.ray_cluster import with_address
+
 _COMMANDS = ("run", "report", "show", "video", "drive", "list", "routes")
 
 EXIT_OK = 0
@@ -389,7 +391,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
     elif not arguments[0].startswith("-") and arguments[0] not in _COMMANDS:
         print(f"error: '{arguments[0]}' is no command; commands: {', '.join(_COMMANDS)}", file=sys.stderr)
         raise SystemExit(EXIT_INPUT)
-    arguments = _with_ray_address(arguments)
+    arguments = with_address(arguments)
     subcommands = (
         Annotated[RunOptions, tyro.conf.subcommand("run")]
         | Annotated[ReportOptions, tyro.conf.subcommand("report")]
@@ -413,12 +415,3 @@ def parse_options(arguments: Sequence[str]) -> Options:
             print(_EPILOGUE)
         raise
     return options
-
-
-def _with_ray_address(arguments: list[str]) -> list[str]:
-    """`--ray` may stand alone; the address is then `auto`."""
-    given = list(arguments)
-    for k in reversed([k for k, each in enumerate(arguments) if each == "--ray"]):
-        if k + 1 == len(arguments) or arguments[k + 1].startswith("-"):
-            given.insert(k + 1, "auto")
-    return given

@@ -12,22 +12,20 @@ import faulthandler
 import json
 import os
 import queue
-import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
 
 from evaluation.tasks import RouteTask
 from evaluation.worker import answer_task, load_driver
-from evaluation.worker_process import PoolWorker, Setting, log_file, search_path
+from evaluation.worker_process import PoolWorker, Setting, log_file
 from simulator.errors import EvaluationError
+from simulator.ray_cluster import check_sight, how_it_died, joined_cluster
 
 _GRACE_S = 2.0
-_WORDS = 240  # characters of an explanation by Ray
 _WATCH = "watch"  # concurrency group, for what must be done while a route is being driven
-_INHERITED = ("ROUTEGYM_", "NUMBA_", "RAYON_", "OMP_", "MKL_", "OPENBLAS_", "HF_", "TORCH_")
 
 
 class RouteActor:
@@ -44,12 +42,7 @@ class RouteActor:
         Raises:
             EvaluationError: when it does not see one of them.
         """
-        missing = [path for path in needs if not os.path.exists(path)]
-        if missing:
-            raise EvaluationError(
-                f"the machine {os.uname().nodename} has no {', '.join(missing)}; all machines of the cluster need the "
-                "routes, maps and run folder under the same paths, on a file system that they share"
-            )
+        check_sight(needs, EvaluationError)
         if log:
             descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             os.dup2(descriptor, 1)
@@ -119,7 +112,7 @@ class RayWorker(PoolWorker):
                 for reference in self._actor.drive.options(num_returns="streaming").remote(message):
                     pipe.send_bytes(ray.get(reference))
         except ray.exceptions.RayError as error:
-            self._how = _how_it_died(error)
+            self._how = how_it_died(error)
         except (EOFError, OSError):
             pass  # the pool has closed its end
         finally:
@@ -167,30 +160,7 @@ def ray_cluster(
     Raises:
         EvaluationError: when Ray is not installed, or there is no such cluster, or it has nothing to run workers on.
     """
-    try:
-        import ray
-    except ImportError as error:
-        raise EvaluationError(f"--ray needs Ray ({error}); install it with: pip install 'routegym[scale]'") from error
-    before = signal.getsignal(signal.SIGTERM) if _in_main_thread() else None
-    try:
-        ray.init(
-            address=None if address == "auto" else address,
-            runtime_env={"env_vars": _environment(os.environ)},
-            log_to_driver=False,
-            logging_level="error",
-        )
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise EvaluationError(f"cannot join the Ray cluster {address}: {error}") from error
-    finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)  # Ray puts its own in its place
-    try:
-        there = ray.cluster_resources()
-        for name, wanted in (("CPU", 1.0), ("GPU", gpus)):
-            if there.get(name, 0.0) < wanted:
-                raise EvaluationError(
-                    f"the Ray cluster {address} has {there.get(name, 0.0):g} {name}s; a worker needs {wanted:g}"
-                )
+    with joined_cluster(address, gpus=gpus, error=EvaluationError) as ray:
         remote = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0, concurrency_groups={_WATCH: 1})(RouteActor)
 
         def start(number: int, setting: Setting) -> RayWorker:
@@ -199,28 +169,3 @@ def ray_cluster(
             return RayWorker(number, remote.remote(), begin)
 
         yield start
-    finally:
-        ray.shutdown()
-
-
-def _environment(ours: Mapping[str, str]) -> dict[str, str]:
-    """What workers are to find in their environment as processes of this machine would."""
-    passed = {name: value for name, value in ours.items() if name.startswith(_INHERITED)}
-    return {**passed, "PYTHONPATH": os.pathsep.join(search_path())}
-
-
-def _how_it_died(error: Exception) -> str:
-    """A Ray error in a few words."""
-    cause = getattr(error, "cause", None)
-    if isinstance(cause, EvaluationError):
-        return str(cause)
-    if cause is not None:
-        return f"{type(cause).__name__}: {cause}"
-    # without the first line, which says that it died, and the indented ones, which are ids
-    lines = [line for line in str(error).splitlines()[1:] if not line.startswith("\t")]
-    text = " ".join(" ".join(lines).split())
-    return f"its Ray actor died: {text[:_WORDS]}" if text else f"its Ray actor died ({type(error).__name__})"
-
-
-def _in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()

@@ -152,9 +152,9 @@ def print_summary(console: Console, title: str, results: Sequence[RouteResult]) 
 
 def _table(results: Sequence[RouteResult]) -> Table:
     table = Table()
-    table.add_column("scenario type", no_wrap=True)
+    table.add_column("scenario type", overflow="ellipsis")  # gives way in a narrow window; figures stay whole
     for name in ("routes", "DS", "SR %", "RC %", "penalty"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for kind in sorted({result.scenario_type for result in results}):
         group = [result for result in results if result.scenario_type == kind]
         table.add_row(kind or "(none)", *_cells(group))

@@ -5,8 +5,10 @@
 | `policy/...` | weights, by their names in stable-baselines3 |
 | `adam/<k>/...` | state of the optimiser for parameter k |
 | `random/torch`, `random/numpy`, `random/actions` | states of all generators that training draws from |
-| `worlds/...` | every bit of the running worlds |
+| `worlds/...` | every bit of the running worlds, share after share |
 | `next/...` | the observations that the next decision is made on, and which episodes have just begun |
+
+The last two, and `random/actions`, are the state of the rollouts (`rl.rollouts`), however many workers drive them.
 
 The header holds the configuration, the counters and the scores of the evaluations so far.
 """
@@ -16,7 +18,6 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,8 +26,7 @@ from agents.policy_driving import OBSERVATIONS
 from agents.policy_file import PolicyFile, PolicySpec, read_policy, write_policy
 from rl.config import PpoConfig
 from rl.ppo import RoutePPO
-from rl.route_worlds import pack_draws, unpack_draws
-from rl.vec_env import RouteVecEnv
+from rl.rollouts import State
 from simulator.errors import AgentError, TrainingError
 
 
@@ -63,13 +63,13 @@ def save_policy(path: Path, model: RoutePPO, config: PpoConfig, progress: Progre
     write_policy(path, policy_spec(config), policy_weights(model), metadata=_header(config, progress))
 
 
-def save_checkpoint(path: Path, model: RoutePPO, config: PpoConfig, progress: Progress) -> None:
-    """Write everything.
+def save_checkpoint(path: Path, model: RoutePPO, state: State, config: PpoConfig, progress: Progress) -> None:
+    """Write everything. `state`: of the rollouts.
 
     Raises:
         OSError: when it cannot be written; the file before stays.
     """
-    rest: dict[str, np.ndarray] = {}
+    rest: dict[str, np.ndarray] = dict(state)
     adam = model.policy.optimizer.state_dict()["state"]
     for k, state in adam.items():
         for name, value in state.items():
@@ -78,13 +78,6 @@ def save_checkpoint(path: Path, model: RoutePPO, config: PpoConfig, progress: Pr
     rest["random/torch"] = torch.get_rng_state().numpy().copy()
     rest["random/numpy"] = np.array([*keys, position, has_gauss], np.uint32)
     rest["random/numpy_cached"] = np.array([cached])
-    rest["random/actions"] = np.frombuffer(pack_draws(model.draws), np.uint8).copy()
-    env = model.get_env()
-    assert isinstance(env, RouteVecEnv)
-    rest |= {f"worlds/{name}": array for name, array in env.worlds.snapshot().items()}
-    seen: Any = model._last_obs
-    rest |= {f"next/seen/{name}": array for name, array in (seen if isinstance(seen, dict) else {"": seen}).items()}
-    rest["next/starts"] = np.asarray(model._last_episode_starts, np.uint8)
     write_policy(path, policy_spec(config), policy_weights(model), rest, _header(config, progress))
 
 
@@ -109,7 +102,7 @@ def read_checkpoint(path: Path) -> tuple[PolicyFile, PpoConfig, Progress]:
 
 
 def load_into(model: RoutePPO, file: PolicyFile, progress: Progress) -> None:
-    """Put a checkpoint into a new learner of the same configuration; its worlds included.
+    """Put a checkpoint into a new learner of the same configuration; the state of rollouts stays in `file.rest`.
 
     Raises:
         TrainingError: when it does not fit.
@@ -122,15 +115,6 @@ def load_into(model: RoutePPO, file: PolicyFile, progress: Progress) -> None:
         cached = float(file.rest["random/numpy_cached"][0])
         state = ("MT19937", numbers[:624], int(numbers[624]), int(numbers[625]), cached)
         np.random.set_state(state)  # noqa: NPY002
-        unpack_draws(model.draws, file.rest["random/actions"].tobytes())
-        env = model.get_env()
-        assert isinstance(env, RouteVecEnv)
-        prefix = "worlds/"
-        env.worlds.restore({name[len(prefix) :]: a for name, a in file.rest.items() if name.startswith(prefix)})
-        prefix = "next/seen/"
-        seen: Any = {name[len(prefix) :]: a for name, a in file.rest.items() if name.startswith(prefix)}
-        model._last_obs = seen.get("", seen)
-        model._last_episode_starts = file.rest["next/starts"].astype(bool)
     except (KeyError, RuntimeError, ValueError) as error:
         raise TrainingError(f"cannot resume from {file.path}: it does not fit its configuration ({error})") from None
     model.num_timesteps = progress.decisions

@@ -6,11 +6,19 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+import tyro
 
 from simulator.errors import TrainingError
 
 VERSION = 1
+
+#: Fields that came later, and what runs had before them.
+_LATER = {"shares": 1}
+_POSITIVE = (
+    "steps", "frame_skip", "worlds", "shares", "rollout", "batch_size", "epochs", "learning_rate", "threads"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,10 @@ class PpoConfig:
     frame_skip: int = 4
     """Ticks of 0.05 s a decision."""
     worlds: int = 64
-    """Worlds that are stepped together."""
+    """Worlds that a policy drives between two updates."""
+    shares: int = 1
+    """Parts of equal size that the worlds are divided into, each stepped together and with draws of its own. Workers
+    drive a share at a time; their number changes nothing, that of shares does. With --workers: by default as many."""
 
     rollout: int = 128
     """Decisions of each world between two updates."""
@@ -78,9 +89,7 @@ class PpoConfig:
 
     def __post_init__(self) -> None:
         wrong = [
-            f"{name} is {getattr(self, name)}; it must be above 0"
-            for name in ("steps", "frame_skip", "worlds", "rollout", "batch_size", "epochs", "learning_rate", "threads")
-            if not getattr(self, name) > 0
+            f"{name} is {getattr(self, name)}; it must be above 0" for name in _POSITIVE if not getattr(self, name) > 0
         ]
         wrong += [
             f"{name} is {getattr(self, name)}; it must lie in [0, 1]"
@@ -89,6 +98,8 @@ class PpoConfig:
         ]
         if self.batch_size > self.worlds * self.rollout:
             wrong.append(f"batch_size {self.batch_size} is more than worlds x rollout, {self.worlds * self.rollout}")
+        if self.shares > 0 and self.worlds % self.shares:
+            wrong.append(f"worlds is {self.worlds}, which {self.shares} shares cannot divide evenly; choose a multiple")
         if self.seed < 0:
             wrong.append(f"seed is {self.seed}; it must not be negative")
         if wrong:
@@ -108,6 +119,7 @@ class PpoConfig:
         try:
             fields: dict[str, Any] = json.loads(text)
             version = fields.pop("version")
+            fields = {**_LATER, **fields}
         except (ValueError, KeyError, AttributeError) as error:
             raise TrainingError(f"{where}: not a configuration of a training run ({error!r})") from None
         known = {field.name for field in dataclasses.fields(cls)}
@@ -116,6 +128,36 @@ class PpoConfig:
             raise TrainingError(f"{where}: made by another version of RouteGym: {odd}")
         fields["hidden"] = tuple(fields["hidden"])
         return cls(**fields)
+
+
+@dataclass(frozen=True)
+class RolloutOptions:
+    """Who drives for the learner (docs/scale.md). Nothing of this changes the result."""
+
+    workers: int = 0
+    """Processes that drive a share of the worlds each; 0: this process drives them all."""
+
+    ray: Annotated[str, tyro.conf.arg(metavar="[ADDRESS]")] = ""
+    """Spread --workers over a Ray cluster: HOST:PORT of its head. Without an address: the cluster in RAY_ADDRESS or of
+    this machine, or else one that is started here for this run."""
+
+    timeout: float = 600.0
+    """Seconds for one rollout after which a worker is ended and its share driven again; 0: never."""
+
+    def __post_init__(self) -> None:
+        if self.workers < 0 or self.timeout < 0.0:
+            raise TrainingError(f"--workers {self.workers} --timeout {self.timeout:g}: must not be negative")
+        if self.ray and not self.workers:
+            raise TrainingError("--ray spreads --workers over a cluster; say how many, such as --workers 16")
+
+
+def on_any_machine(config: PpoConfig) -> tuple[PpoConfig, list[str]]:
+    """The same configuration for another working directory, and the files and folders of the user that it names."""
+    own = resolve_routes(config.routes) != config.routes
+    named = {"routes": "" if own else config.routes, "maps": config.maps, "reward": config.reward}
+    found = {field: str(Path(name).resolve()) for field, name in named.items() if name and Path(name).exists()}
+    changes: dict[str, Any] = found
+    return dataclasses.replace(config, **changes), list(found.values())
 
 
 def resolve_routes(name: str) -> str:

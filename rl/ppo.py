@@ -1,119 +1,87 @@
-"""stable-baselines3's PPO, with a rollout made for large batches of worlds.
+"""stable-baselines3's PPO, with rollouts made for large batches of worlds, here or elsewhere (`rl.rollouts`).
 
 What differs from `PPO.collect_rollouts`, none of which changes the mathematics:
 
 - acting runs the policy network alone; values and log-probabilities of the whole rollout follow in one pass at its end
 - actions are drawn in NumPy (Gumbel for choices, normal for pedals), from a generator that is part of the checkpoint
-- no dictionary a world and step; stories of ended episodes only
+- no environment is attached, no dictionary a world and step; stories of ended episodes only
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import torch
 from stable_baselines3 import PPO
-from stable_baselines3.common.buffers import RolloutBuffer
-from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.logger import Logger
 
 from envs.actions.route_command import CHOICES, FULL_SPEED
 from envs.observations.base import Observed
 from rl.config import PpoConfig
-from rl.vec_env import RouteVecEnv
-from simulator.errors import TrainingError
+from rl.rollouts import Rollout, policy_settings, tensors
 
 _CHUNK = 8192  # decisions in one pass of the networks
 
 
 class RoutePPO(PPO):
-    """PPO on a `RouteVecEnv`.
+    """PPO that learns from rollouts.
 
     Attributes:
-        draws: generator of the actions.
-        stories: scores of the episodes that ended in the last rollout.
-        seconds: time spent so far: in worlds ("env"), acting ("act"), values ("value"), updates ("update").
+        stories: scores of the episodes that ended in the last rollouts.
+        seconds: time spent so far: in worlds ("env") and acting ("act"), summed over whoever drove; values ("value")
+            and updates ("update").
     """
 
-    draws: np.random.Generator
     stories: list[dict[str, Any]]
     seconds: dict[str, float]
 
-    def collect_rollouts(
-        self, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer, n_rollout_steps: int
-    ) -> bool:
-        """Fill the buffer; see the module.
-
-        Raises:
-            TrainingError: when the policy gives numbers that are not finite.
-        """
-        assert isinstance(env, RouteVecEnv)
-        assert self._last_obs is not None
-        self.policy.set_training_mode(False)
-        rollout_buffer.reset()
-        self.stories = []
-        bootstraps: list[tuple[int, int, Any]] = []
-        callback.on_rollout_start()
-        for step in range(n_rollout_steps):
-            began = time.perf_counter()
-            observations: Any = self._last_obs
-            actions = self._act(observations)
-            acted = time.perf_counter()
-            following, rewards, ended, truncated, stories = env.step_arrays(actions)
-            self.seconds["act"] += acted - began
-            self.seconds["env"] += time.perf_counter() - acted
-            if isinstance(observations, dict):
-                for name, array in observations.items():
-                    rollout_buffer.observations[name][step] = array  # type: ignore[call-overload]
+    def take(self, rollouts: Sequence[Rollout]) -> None:
+        """Fill the buffer with the rollouts of all shares, side by side; see the module."""
+        buffer = self.rollout_buffer
+        buffer.reset()
+        self.stories = [story for rollout in rollouts for story in rollout.stories]
+        cut: list[tuple[int, int, Observed]] = []
+        first = 0
+        for rollout in rollouts:
+            steps, worlds = rollout.rewards.shape
+            span = slice(first, first + worlds)
+            if isinstance(rollout.observations, dict):
+                for name, array in rollout.observations.items():
+                    buffer.observations[name][:, span] = array  # type: ignore[call-overload]
             else:
-                rollout_buffer.observations[step] = observations
-            rollout_buffer.actions[step] = actions
-            rollout_buffer.rewards[step] = rewards
-            rollout_buffer.episode_starts[step] = self._last_episode_starts
-            for story in stories:
-                if truncated[story["world"]]:
-                    bootstraps.append((step, story["world"], story["terminal_observation"]))
-            self.stories += stories
-            self.num_timesteps += env.num_envs
-            self._last_obs = following
-            self._last_episode_starts = ended
-        rollout_buffer.pos = n_rollout_steps
-        rollout_buffer.full = True
+                buffer.observations[:, span] = rollout.observations
+            buffer.actions[:, span] = rollout.actions
+            buffer.rewards[:, span] = rollout.rewards
+            buffer.episode_starts[:, span] = rollout.starts
+            cut += [(step, first + world, last) for step, world, last in rollout.cut]
+            for name, seconds in rollout.seconds.items():
+                self.seconds[name] += seconds
+            self.num_timesteps += steps * worlds
+            first += worlds
+        buffer.pos = buffer.buffer_size
+        buffer.full = True
         began = time.perf_counter()
-        self._judge(rollout_buffer, bootstraps)
+        self._judge(cut, beside([rollout.seen for rollout in rollouts]), beside([r.seen_starts for r in rollouts]))
         self.seconds["value"] += time.perf_counter() - began
-        callback.update_locals(locals())
-        goes_on = callback.on_step()
-        callback.on_rollout_end()
-        return goes_on
 
     def train(self) -> None:
         began = time.perf_counter()
         super().train()
         self.seconds["update"] += time.perf_counter() - began
 
-    def _act(self, observations: Observed) -> np.ndarray:
-        with torch.no_grad():
-            features: Any = self.policy.extract_features(_tensors(observations), self.policy.pi_features_extractor)
-            numbers = self.policy.action_net(self.policy.mlp_extractor.forward_actor(features)).numpy()
-        if not np.isfinite(numbers).all():
-            raise TrainingError(
-                f"the policy gives numbers that are not finite after {self.num_timesteps} decisions; go on from an "
-                "earlier checkpoint with a lower learning_rate, or start afresh with another seed"
-            )
-        if isinstance(self.action_space, gym.spaces.Box):
-            spread = self.policy.log_std.detach().exp().numpy()
-            return (numbers + spread * self.draws.standard_normal(numbers.shape)).astype(np.float32)
-        noisy = numbers - np.log(-np.log(self.draws.random(numbers.shape)))
-        ends = np.cumsum(CHOICES)
-        parts = np.split(noisy, ends[:-1], axis=1)
-        return np.stack([part.argmax(axis=1) for part in parts], axis=1)
+    def _judge(self, cut: list[tuple[int, int, Observed]], following: Observed, starts: np.ndarray) -> None:
+        """Values, log-probabilities, advantages and returns of a full buffer.
 
-    def _judge(self, buffer: RolloutBuffer, bootstraps: list[tuple[int, int, Observed]]) -> None:
-        """Values, log-probabilities, advantages and returns of a full buffer."""
+        Args:
+            cut: episodes that were cut short: decision, world, last observation.
+            following: observations that the next decisions are made on; starts: bool[B] whether they begin an episode.
+        """
+        self.policy.set_training_mode(False)
+        buffer = self.rollout_buffer
         steps, worlds = buffer.rewards.shape
         seen: Any = buffer.observations
         flat: Any = (
@@ -125,32 +93,30 @@ class RoutePPO(PPO):
         with torch.no_grad():
             for first in range(0, steps * worlds, _CHUNK):
                 part = slice(first, first + _CHUNK)
-                cut = {name: array[part] for name, array in flat.items()} if isinstance(flat, dict) else flat[part]
-                values, log_probs, _ = self.policy.evaluate_actions(_tensors(cut), actions[part])
+                some = {name: array[part] for name, array in flat.items()} if isinstance(flat, dict) else flat[part]
+                values, log_probs, _ = self.policy.evaluate_actions(tensors(some), actions[part])
                 buffer.values.reshape(-1)[part] = values.flatten().numpy()
                 buffer.log_probs.reshape(-1)[part] = log_probs.numpy()
-            last = self.policy.predict_values(_tensors(self._last_obs))
-            for step, world, observation in bootstraps:
-                buffer.rewards[step, world] += self.gamma * float(self.policy.predict_values(_tensors(observation)))
-        starts = self._last_episode_starts
-        assert starts is not None
-        buffer.compute_returns_and_advantage(last_values=last, dones=np.asarray(starts))
+            last = self.policy.predict_values(tensors(following))
+            for step, world, observation in cut:
+                buffer.rewards[step, world] += self.gamma * float(self.policy.predict_values(tensors(observation)))
+        buffer.compute_returns_and_advantage(last_values=last, dones=starts)
 
 
-def _tensors(seen: Any) -> Any:
-    """Observations for torch, without a copy."""
-    if isinstance(seen, dict):
-        return {name: torch.from_numpy(array) for name, array in seen.items()}
-    return torch.from_numpy(seen)
+def beside(parts: Sequence[Observed]) -> Any:
+    """Arrays, or dicts of arrays, of all shares: one after the other."""
+    if isinstance(parts[0], dict):
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return np.concatenate(parts)
 
 
-def make_ppo(env: RouteVecEnv, config: PpoConfig) -> RoutePPO:
+def make_ppo(config: PpoConfig, observation_space: gym.Space[Any], action_space: gym.Space[Any]) -> RoutePPO:
     """A new learner with fresh weights."""
     torch.set_num_threads(config.threads)
     start, end = config.learning_rate, 0.1 * config.learning_rate
     model = RoutePPO(
         "MultiInputPolicy" if config.observation == "bev" else "MlpPolicy",
-        env,
+        None,  # type: ignore[arg-type]  # the worlds may be elsewhere; their spaces follow
         learning_rate=lambda left: end + (start - end) * left,
         n_steps=config.rollout,
         batch_size=config.batch_size,
@@ -162,11 +128,14 @@ def make_ppo(env: RouteVecEnv, config: PpoConfig) -> RoutePPO:
         vf_coef=config.value_weight,
         max_grad_norm=config.max_grad_norm,
         target_kl=config.target_kl or None,
-        policy_kwargs={"net_arch": list(config.hidden), "activation_fn": torch.nn.ReLU},
+        policy_kwargs=policy_settings(config),
         seed=config.seed,
         device="cpu",
+        _init_setup_model=False,
     )
-    model.draws = np.random.default_rng([config.seed, 2])
+    model.observation_space, model.action_space, model.n_envs = observation_space, action_space, config.worlds
+    model._setup_model()
+    model.set_logger(Logger(None, []))
     model.seconds = dict.fromkeys(("env", "act", "value", "update"), 0.0)
     model.stories = []
     if config.action == "route_command":

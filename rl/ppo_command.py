@@ -12,8 +12,9 @@ from typing import Annotated
 
 import tyro
 
-from rl.config import PpoConfig
+from rl.config import PpoConfig, RolloutOptions
 from simulator.errors import TrainingError
+from simulator.ray_cluster import with_address
 
 EXIT_OK, EXIT_INTERRUPTED = 0, 130
 
@@ -27,6 +28,9 @@ class PpoOptions:
 
     config: Annotated[PpoConfig, tyro.conf.arg(name="")]
     """What decides the run."""
+
+    rollouts: Annotated[RolloutOptions, tyro.conf.arg(name="")]
+    """Who drives for the learner."""
 
     config_file: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Take the options from a configuration file, such as the config.json of a run; options beside it override it."""
@@ -65,14 +69,16 @@ def parse(arguments: Sequence[str]) -> PpoOptions:
     return tyro.cli(
         PpoOptions,
         prog="run_train.py ppo",
-        args=list(arguments),
-        default=PpoOptions(default),
+        args=with_address(arguments),
+        default=PpoOptions(default, RolloutOptions()),
         config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes),
     )
 
 
 def _train(options: PpoOptions) -> int:
     config, checkpoint = options.config, None
+    if options.rollouts.workers > 1 and config.shares == 1:
+        config = dataclasses.replace(config, shares=options.rollouts.workers)
     if options.resume is not None:
         checkpoint = options.resume / "last.safetensors"
         config = _resumed(options, checkpoint)
@@ -83,7 +89,7 @@ def _train(options: PpoOptions) -> int:
         from rl.train import train
     except ImportError as error:
         raise TrainingError(f"training needs more packages ({error}): pip install 'routegym[train]'") from None
-    return EXIT_OK if train(config, folder, checkpoint) else EXIT_INTERRUPTED
+    return EXIT_OK if train(config, folder, checkpoint, rollouts=options.rollouts) else EXIT_INTERRUPTED
 
 
 def _resumed(options: PpoOptions, checkpoint: Path) -> PpoConfig:

@@ -1,6 +1,6 @@
 """Worlds in training: decisions in, observations and rewards out, as arrays.
 
-`RouteWorlds` is the whole environment; `rl.vec_env` shows it to stable-baselines3. One decision:
+`RouteWorlds` is the whole environment; `rl.rollouts` drives it. One decision:
 
 | order | what |
 |---|---|
@@ -39,29 +39,35 @@ Step = tuple[Observed, np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]
 
 
 class RouteWorlds:
-    """B worlds that begin a new route whenever one ends.
+    """B worlds that begin a new route whenever one ends: one share of those of a run.
 
     Attributes:
+        num_worlds: B.
         batch, driving, rewarder: the running worlds, what the policy sees of them, what it is paid.
+        draws: generator of routes and seeds.
         terms: contribution of each reward term, summed over worlds and decisions since `take_terms`.
     """
 
-    def __init__(self, routes: RouteBatch, config: PpoConfig) -> None:
+    def __init__(self, routes: RouteBatch, config: PpoConfig, num_worlds: int | None = None) -> None:
+        """
+        Args:
+            num_worlds: how many; by default as many as a share has.
+        """
         self.config = config
-        self.batch = WorldBatch(routes, config.worlds)
+        self.num_worlds = config.worlds // config.shares if num_worlds is None else num_worlds
+        self.batch = WorldBatch(routes, self.num_worlds)
         self.driving = PolicyDriving(self.batch, config.observation, config.action)
         self.rewarder = Rewarder(training_reward(config.reward), self.batch)
         self.draws = np.random.default_rng([config.seed, 1])
         names = [prepared.route.scenario_type for prepared in routes.routes]
         self._by_type = [[i for i, name in enumerate(names) if name == kind] for kind in sorted(set(names))]
-        self.steps = np.zeros(config.worlds, np.int64)
-        self.returns = np.zeros(config.worlds)
+        self.steps = np.zeros(self.num_worlds, np.int64)
+        self.returns = np.zeros(self.num_worlds)
         self.terms: dict[str, float] = {}
-        self.always_last = False  # True: `terminal_observation` of every ended world, not of truncated ones only
 
     def reset(self) -> Observed:
         """Begin an episode in every world."""
-        for b in range(self.config.worlds):
+        for b in range(self.num_worlds):
             self._begin(b)
         return self.driving.observe()
 
@@ -71,10 +77,8 @@ class RouteWorlds:
         Raises:
             TrainingError: for actions of a wrong shape, or that are not finite.
         """
-        if actions.shape != (self.config.worlds, 2) or not np.isfinite(actions).all():
-            raise TrainingError(
-                f"actions must be finite, of shape ({self.config.worlds}, 2); got shape {actions.shape}"
-            )
+        if actions.shape != (self.num_worlds, 2) or not np.isfinite(actions).all():
+            raise TrainingError(f"actions must be finite, of shape ({self.num_worlds}, 2); got shape {actions.shape}")
         batch, driving, rewarder = self.batch, self.driving, self.rewarder
         driving.actions.decide(actions)
         rewarder.start_step()
@@ -93,7 +97,7 @@ class RouteWorlds:
         stories: list[dict[str, Any]] = []
         if ended.any():
             # only what is cut short has a value beyond its end, for which the last observation is needed
-            last = driving.observe() if self.always_last or truncated.any() else None
+            last = driving.observe() if truncated.any() else None
             for b in np.flatnonzero(ended).tolist():
                 seen = None if last is None else _row(last, b)
                 stories.append({"world": b, "terminal_observation": seen, **self._scores(b)})
@@ -131,9 +135,9 @@ class RouteWorlds:
     def snapshot(self) -> dict[str, np.ndarray]:
         """Every bit of the worlds, by name, for a checkpoint."""
         kept = {name: flat.copy() for name, flat in self._records().items()}
-        kept |= _stacked("driving", [self.driving.snapshot(b) for b in range(self.config.worlds)])
+        kept |= _stacked("driving", [self.driving.snapshot(b) for b in range(self.num_worlds)])
         # windows of PDMS; the last of their parts, the finished ones, is for reading only
-        kept |= _stacked("window", [self.rewarder.snapshot(b)[1][:-1] for b in range(self.config.worlds)])
+        kept |= _stacked("window", [self.rewarder.snapshot(b)[1][:-1] for b in range(self.num_worlds)])
         kept |= {"steps": self.steps.copy(), "returns": self.returns.copy()}
         kept["draws"] = np.frombuffer(pack_draws(self.draws), np.uint8).copy()
         return kept
@@ -152,7 +156,7 @@ class RouteWorlds:
                         f"configuration ({flat.shape}); start a new run"
                     )
                 flat[:] = kept[name]
-            for b in range(self.config.worlds):
+            for b in range(self.num_worlds):
                 self.driving.restore(b, _unstacked("driving", kept, b))
                 windows = _unstacked("window", kept, b)
                 self.rewarder.restore(b, (self.rewarder.snapshot(b)[0], (*windows, ()) if windows else ()))

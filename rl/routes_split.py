@@ -1,5 +1,7 @@
 """Training, validation and test routes of MiniTown that share no place: `python -m rl.routes_split` writes the files.
 
+It takes minutes on one core, and writes the same bytes every time.
+
 | split | routes | for |
 |---|---|---|
 | test | `minitown220`, all of it | what is reported; no decision about training looks at it |

@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -20,12 +20,10 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from stable_baselines3.common.callbacks import CallbackList
-from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
+from stable_baselines3.common.logger import TensorBoardOutputFormat
 
 from agents.policy_file import PolicyFile
 from agents.sb3 import Sb3Agent
-from envs.routes import RouteBatch
 from envs.vector_env import load_routes
 from rl.checkpoint import (
     Progress as RunProgress,
@@ -38,11 +36,12 @@ from rl.checkpoint import (
     save_checkpoint,
     save_policy,
 )
-from rl.config import PpoConfig, resolve_routes
+from rl.config import PpoConfig, RolloutOptions, resolve_routes
 from rl.evaluation import drive_all, scores_of
 from rl.ppo import RoutePPO, make_ppo
-from rl.route_worlds import RouteWorlds
-from rl.vec_env import RouteVecEnv
+from rl.rewards import training_reward
+from rl.rollout_pool import open_rollouts
+from rl.rollouts import Rollouts, training_routes
 from simulator.errors import TrainingError
 
 LAST, BEST, LOG = "last.safetensors", "best.safetensors", "log.jsonl"
@@ -76,16 +75,25 @@ class Training:
     """One run, from its first decision or from a checkpoint.
 
     Attributes:
-        model: the learner; config: what decides the run; progress: where it stands; folder: where its files are.
+        model: the learner; rollouts: who drives for it; config: what decides the run; progress: where it stands;
+        folder: where its files are.
     """
 
-    def __init__(self, config: PpoConfig, folder: Path, resume: Path | None = None, console: Console | None = None):
+    def __init__(
+        self,
+        config: PpoConfig,
+        folder: Path,
+        resume: Path | None = None,
+        console: Console | None = None,
+        rollouts: Rollouts | None = None,
+    ) -> None:
         """
         Args:
             config: of a new run, or of the checkpoint with another `steps`.
             folder: for the files of the run.
             resume: checkpoint to go on from.
             console: where to report; None: nowhere.
+            rollouts: who drives; by default this process.
         """
         self.config = config
         self.folder = folder
@@ -94,32 +102,22 @@ class Training:
         self.progress = RunProgress()
         if resume is not None:
             file, _, self.progress = read_checkpoint(resume)
-        routes = _load(config.routes, config.maps)
-        self.held_out = _load(config.validation, config.maps) if config.validation else None
-        self.model: RoutePPO = make_ppo(RouteVecEnv(RouteWorlds(routes, config)), config)
-        _, self._callback = self.model._setup_learn(
-            config.steps - self.progress.decisions, CallbackList([]), reset_num_timesteps=file is None
-        )
-        self.model._total_timesteps = config.steps
+        self.rollouts = rollouts or Rollouts(training_routes(config), config)
+        held_out = resolve_routes(config.validation)
+        self.held_out = load_routes(held_out, config.maps or None) if held_out else None
+        self.model: RoutePPO = make_ppo(config, *self.rollouts.spaces)
         if file is not None:
+            self.rollouts.restore(file.rest)
             load_into(self.model, file, self.progress)
-        self._warned_disk = False
-
-    @property
-    def worlds(self) -> RouteWorlds:
-        """The worlds that are driven in."""
-        env = self.model.get_env()
-        assert isinstance(env, RouteVecEnv)
-        return env.worlds
 
     def update(self) -> dict[str, float]:
-        """One rollout and what is learnt from it; returns what there is to log."""
+        """One rollout of every share and what is learnt from them; returns what there is to log."""
         began = time.perf_counter()
-        model, config, worlds = self.model, self.config, self.worlds
-        env = model.get_env()
-        assert env is not None
+        model, config = self.model, self.config
         before = dict(model.seconds)
-        model.collect_rollouts(env, self._callback, model.rollout_buffer, config.rollout)
+        rollouts = self.rollouts.collect(model.policy, self.progress.decisions)
+        collected = time.perf_counter()
+        model.take(rollouts)
         model._update_current_progress_remaining(model.num_timesteps, config.steps)
         model.train()
         self.progress.decisions = model.num_timesteps
@@ -127,11 +125,16 @@ class Training:
         seconds = time.perf_counter() - began
         self.progress.seconds += seconds
         decisions = config.worlds * config.rollout
-        noted: dict[str, float] = {"time/decisions_per_second": decisions / seconds}
+        noted: dict[str, float] = {
+            "time/decisions_per_second": decisions / seconds,
+            "time/share_rollout": (collected - began) / seconds,
+        }
         for name, total in model.seconds.items():
             noted[f"time/share_{name}"] = (total - before[name]) / seconds
-        for name, value in worlds.take_terms().items():
-            noted[f"reward/{name}"] = value / decisions
+        for name in rollouts[0].terms:
+            noted[f"reward/{name}"] = sum(rollout.terms[name] for rollout in rollouts) / decisions
+        if self.rollouts.lost:
+            noted["workers/lost"] = float(self.rollouts.lost)
         if model.stories:
             for name in ("return", "steps", "completion", "driving_score", "collision"):
                 noted[f"episode/{name}"] = float(np.mean([story[name] for story in model.stories]))
@@ -152,7 +155,7 @@ class Training:
         """Write a checkpoint. False when it could not be written: the one before stays, and training may go on."""
         try:
             if name == LAST:
-                save_checkpoint(self.folder / name, self.model, self.config, self.progress)
+                save_checkpoint(self.folder / name, self.model, self.rollouts.snapshot(), self.config, self.progress)
             else:
                 save_policy(self.folder / name, self.model, self.config, self.progress)
         except OSError as error:
@@ -168,16 +171,34 @@ class Training:
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
-def train(config: PpoConfig, folder: Path, resume: Path | None = None, console: Console | None = None) -> bool:
+def train(
+    config: PpoConfig,
+    folder: Path,
+    resume: Path | None = None,
+    console: Console | None = None,
+    rollouts: RolloutOptions | None = None,
+) -> bool:
     """Run to the end of `config.steps`, an early stop, or an interrupt; False when interrupted.
+
+    Args:
+        config, folder, resume, console: see `Training`.
+        rollouts: who drives; by default this process.
 
     Raises:
         TrainingError: when the run cannot start or go on. What was kept stays.
     """
+    training_reward(config.reward)  # which may not exist: known at once, not after loading routes
     console = console or Console(stderr=True)
     interrupt = Interrupt()
-    with interrupt.listening():
-        training = Training(config, folder, resume, console)
+    log: RunLog | None = None
+
+    def tell(text: str) -> None:
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+        if log is not None:
+            log.tell(text)
+
+    with interrupt.listening(), open_rollouts(config, rollouts or RolloutOptions(), tell) as drivers:
+        training = Training(config, folder, resume, console, drivers)
         log = RunLog(folder, training)
         due = _next(training.progress.decisions, config.checkpoint_every)
         due_evaluation = _next(training.progress.decisions, config.evaluate_every)
@@ -194,7 +215,7 @@ def train(config: PpoConfig, folder: Path, resume: Path | None = None, console: 
                 last = done >= config.steps or interrupt.asked
                 if training.held_out is not None and (done >= due_evaluation or last) and not interrupt.asked:
                     due_evaluation = _next(done, config.evaluate_every)
-                    if not _evaluate(training, log):
+                    if not evaluate(training, log):
                         outcome = "stopped early"
                         last = True
                 if done >= due or last:
@@ -218,7 +239,7 @@ def train(config: PpoConfig, folder: Path, resume: Path | None = None, console: 
     return outcome != "interrupted"
 
 
-def _evaluate(training: Training, log: RunLog) -> bool:
+def evaluate(training: Training, log: RunLog) -> bool:
     """Evaluate and keep what is best; False when there has been no better for `patience` evaluations."""
     progress, config = training.progress, training.config
     scores = {"decisions": float(progress.decisions), **training.evaluate()}
@@ -228,9 +249,11 @@ def _evaluate(training: Training, log: RunLog) -> bool:
         f"{progress.decisions} decisions: held-out routes DS {scores['driving_score']:.1f}, "
         f"SR {scores['success_rate']:.1f} %, RC {scores['route_completion']:.1f}"
     )
-    if scores["driving_score"] > progress.best:
+    before = progress.best
+    if scores["driving_score"] > before:
         progress.best = scores["driving_score"]
-        training.keep(BEST)
+        if not training.keep(BEST):
+            progress.best = before  # of the file that is there, so that the next one that is better takes its place
     at = [each["driving_score"] for each in progress.evaluations]
     waited = len(at) - 1 - int(np.argmax(at))
     return config.patience == 0 or waited < config.patience
@@ -247,7 +270,6 @@ class RunLog:
             raise TrainingError(f"{folder} cannot be written: {error.strerror or error}") from None
         self._folder, self._training = folder, training
         self._recent: deque[dict[str, float]] = deque(maxlen=20)
-        self._logger: Logger | None = training.model.logger
         try:
             self._board: TensorBoardOutputFormat | None = TensorBoardOutputFormat(str(folder / "tensorboard"))
         except (AssertionError, OSError):
@@ -257,16 +279,26 @@ class RunLog:
         """Log one update or evaluation."""
         decisions = self._training.progress.decisions
         self._recent.append(values)
-        line = {"decisions": decisions, "seconds": round(self._training.progress.seconds, 3), **values}
+        self._write({name: float(f"{value:.6g}") for name, value in values.items()})
         try:
-            with open(self._folder / LOG, "a") as file:
-                file.write(json.dumps({k: float(f"{v:.6g}") if isinstance(v, float) else v for k, v in line.items()}))
-                file.write("\n")
             if self._board is not None:
                 self._board.write(dict(values), {name: () for name in values}, decisions)
         except OSError as error:
             self._training.say(f"log lines are lost: {error.strerror or error}")
             self._board = None
+
+    def tell(self, text: str) -> None:
+        """Log what people have been told."""
+        self._write({"note": text})
+
+    def _write(self, values: Mapping[str, float | str]) -> None:
+        progress = self._training.progress
+        line = {"decisions": progress.decisions, "seconds": round(progress.seconds, 3), **values}
+        try:
+            with open(self._folder / LOG, "a") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError as error:
+            self._training.say(f"log lines are lost: {error.strerror or error}")
 
     def recent(self) -> dict[str, float]:
         """Means of the last updates."""
@@ -315,7 +347,3 @@ def _words(means: dict[str, float]) -> str:
 
 def _next(done: int, every: int) -> int:
     return (done // every + 1) * every
-
-
-def _load(routes: str, maps: str) -> RouteBatch:
-    return load_routes(resolve_routes(routes), maps or None)

@@ -126,7 +126,7 @@ class RawClient:
     """A client that says what it likes: msgpack-rpc without CARLA's library."""
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20.0)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60.0)
         self._unpacker = msgpack.Unpacker(raw=False)
         self._number = 0
 

@@ -133,6 +133,18 @@ def test_a_trajectory_that_stops_brings_the_ego_to_a_stand_there() -> None:
     assert math.hypot(nx - x, ny - y) == pytest.approx(12.0, abs=0.6)
 
 
+def test_who_is_far_behind_a_plan_does_not_brake_because_the_plan_slows_down() -> None:
+    """20 m in the first half second cannot be; from there on the plan is as fast as the ego, which has to catch up."""
+    env = rolling(Trajectory(8, 0.5), speed=8.0)
+    actions = env._chunks[0].actions
+    actions.decide(np.stack([20.0 + 4.0 * np.arange(8), np.zeros(8)], -1)[None])
+    for _ in range(10):
+        actions.control()
+        throttle, brake, _ = actions.controls[0]
+        assert (throttle, brake) == (1.0, 0.0)
+        env.batch.tick(actions.controls)
+
+
 def test_points_behind_are_waited_for() -> None:
     env = rolling(Trajectory(4, 0.5), speed=0.0)
     x, y, yaw, _ = pose(env)

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.options import BackendOptions, OfficialOptions, RunOptions, ScaleOptions
+from rl.config import RolloutOptions
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -67,7 +68,12 @@ def test_the_readme_has_every_option_and_no_other():
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("carla_backend.md", BackendOptions), ("official.md", OfficialOptions), ("scale.md", ScaleOptions)],
+    [
+        ("carla_backend.md", BackendOptions),
+        ("official.md", OfficialOptions),
+        ("scale.md", ScaleOptions),
+        ("scale.md", RolloutOptions),
+    ],
     ids=str,
 )
 def test_a_page_has_every_option_of_its_subject(name: str, options: type):

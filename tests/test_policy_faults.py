@@ -131,8 +131,9 @@ def test_a_slow_policy_in_real_time_sets_off_late():
     assert slow.inference_costs()["late_ticks_mean"] == 8.0
 
 
-def test_a_policy_too_slow_for_its_plans_keeps_stopping():
-    agent = PolicyAgent(Scripted(), realtime=True, latency=3.0)
+@pytest.mark.parametrize("fault", ["", "garbage", "exception"])
+def test_a_policy_too_slow_for_its_plans_keeps_stopping(fault: str):
+    agent = PolicyAgent(Scripted(fault, after=0), realtime=True, latency=3.0)
     speeds = drive(agent, 200)
     assert agent.inference_costs()["late_ticks_mean"] == 60.0
     assert agent.policy.calls == 4  # it is asked again when it has answered

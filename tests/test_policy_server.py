@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 import threading
@@ -156,6 +157,64 @@ def test_a_server_that_goes_in_mid_episode_leaves_a_vehicle_that_stops():
     costs = agent.inference_costs()
     assert costs["format_failures"] == 2 * 9
     assert np.abs(batch.worlds["speed"][:, 0]).max() < 0.1
+
+
+def test_a_server_that_comes_back_in_mid_episode_is_found_again():
+    served = PolicyServer("token:x", agent=PolicyAgent(small_policy(1)))
+    agent, port = make_agent(f"remote:{where(served)},timeout=2"), served.address[1]
+    later: list[PolicyServer] = []
+
+    def between(tick: int) -> None:
+        if tick == 15:
+            served.close()
+        if tick == 35:
+            later.append(PolicyServer("token:x", port=port, agent=PolicyAgent(small_policy(1))))
+
+    drive(agent, 60, between)
+    later[0].close()
+    assert agent.inference_costs()["decisions"] == 2 * 6
+    assert agent.inference_costs()["format_failures"] == 2 * 2  # at ticks 20 and 30
+    assert later[0].decisions == 2 * 2
+
+
+def test_nonsense_from_a_server_is_counted_and_the_vehicle_stops():
+    """Something answers the handshake, and then with bytes that are no frame."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    policy = small_policy(1)
+    welcome = {
+        "type": "welcome", "protocol": PROTOCOL, "agent": "x", "kind": "policy", "view": policy.view_spec(),
+        "sample_size": 1, "parameters": [1, 1],
+    }  # fmt: skip
+
+    def answer() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    receive_frame(connection)
+                    send_frame(connection, welcome)
+                    receive_frame(connection)
+                    connection.sendall(struct.pack(">I", 3) + b"\xc1\xc1\xc1")
+
+    threading.Thread(target=answer, daemon=True).start()
+    with listener:
+        agent = make_agent(f"remote:127.0.0.1:{listener.getsockname()[1]},timeout=2")
+        batch = drive(agent, 40)
+    assert agent.inference_costs()["format_failures_by_reason"] == {"FrameError": 2 * 4}
+    assert np.abs(batch.worlds["speed"][:, 0]).max() < 0.1
+
+
+def test_a_client_that_hangs_up_over_its_question_leaves_the_others_their_answers(server: PolicyServer):
+    remote = RemotePolicy(Line(*server.address, timeout=10.0))
+    for _ in range(3):
+        line = Line(*server.address, timeout=10.0)
+        assert line._connection is not None
+        send_frame(
+            line._connection,
+            {"type": "act", "id": 1, "rows": made_up_rows(2), "uniforms": None, "n": 1, "temperature": 1.0},
+        )
+        line.close()
+        assert remote.act(made_up_rows(2)).valid.all()
 
 
 def test_an_answer_that_comes_too_late_is_a_failure_and_the_next_one_counts():

@@ -30,8 +30,7 @@ from rl.checkpoint import read_checkpoint  # noqa: E402
 from rl.config import PpoConfig  # noqa: E402
 from rl.evaluation import drive_all, scores_of  # noqa: E402
 from rl.route_worlds import RouteWorlds  # noqa: E402
-from rl.train import BEST, LAST, Training, train  # noqa: E402
-from rl.vec_env import RouteVecEnv  # noqa: E402
+from rl.train import BEST, LAST, RunLog, Training, evaluate, train  # noqa: E402
 from simulator.errors import AgentError, TrainingError  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,7 +71,7 @@ def test_ten_thousand_decisions_are_the_same_to_the_bit(tmp_path):
         training = Training(config, tmp_path / name)
         while training.progress.decisions < 10_000:
             training.update()
-        ends.append((weights(training), training.worlds.snapshot()))
+        ends.append((weights(training), training.rollouts.snapshot()))
     assert same(ends[0][0], ends[1][0])
     assert same(ends[0][1], ends[1][1])
     other = Training(dataclasses.replace(config, seed=1), tmp_path / "c")
@@ -97,7 +96,7 @@ def test_a_resumed_run_equals_one_that_was_never_stopped(tmp_path, observation, 
     for _ in range(2):
         second.update()
     assert same(weights(second), weights(whole))
-    assert same(second.worlds.snapshot(), whole.worlds.snapshot())
+    assert same(second.rollouts.snapshot(), whole.rollouts.snapshot())
     assert second.progress.decisions == whole.progress.decisions
 
 
@@ -158,9 +157,10 @@ def test_the_checkpoint_is_an_agent_that_drives_alone_as_in_a_batch(run):
 
 def test_the_kernel_network_is_the_network_that_was_trained(run, tmp_path):
     training = Training(SMALL, tmp_path, resume=run / LAST)
-    seen = training.worlds.driving.observe()
+    worlds = training.rollouts.shares[0].worlds
+    seen = worlds.driving.observe()
     agent = Sb3Agent(run / LAST)
-    agent.bind(training.worlds.batch)
+    agent.bind(worlds.batch)
     with torch.no_grad():
         policy = training.model.policy
         theirs = policy.action_net(policy.mlp_extractor.forward_actor(torch.from_numpy(seen))).numpy()
@@ -180,24 +180,9 @@ def test_a_birds_eye_policy_trains_and_drives(tmp_path):
     assert np.isfinite(controls).all()
 
 
-def test_stable_baselines_finds_an_ordinary_vec_env():
-    env = RouteVecEnv(RouteWorlds(load_routes("smoke"), SMALL))
-    seen = env.reset()
-    ends = 0
-    for _ in range(120):
-        seen, rewards, ended, infos = env.step(np.tile([5, 1], (SMALL.worlds, 1)))
-        assert env.observation_space.contains(seen[0])
-        assert (rewards.shape, ended.shape, len(infos)) == ((16,), (16,), 16)
-        for b in np.flatnonzero(ended):
-            ends += 1
-            assert infos[b]["terminal_observation"].shape == env.observation_space.shape
-            assert 0.0 <= infos[b]["driving_score"] <= 100.0
-    assert ends > 0
-
-
 def test_the_policy_that_ships_drives():
     routes = load_routes("smoke")
-    scores = scores_of(drive_all(Sb3Agent(ROOT / "rl" / "checkpoints" / "minitown-0.safetensors"), routes))
+    scores = scores_of(drive_all(Sb3Agent(ROOT / "rl" / "checkpoints" / "minitown-1.safetensors"), routes))
     assert scores["driving_score"] > 55.0
 
 
@@ -225,10 +210,10 @@ def test_a_policy_that_is_not_finite_ends_the_run_and_leaves_the_checkpoint(tmp_
 
 
 @contextmanager
-def full_disk() -> Iterator[None]:
-    """No file may grow beyond what a log needs."""
+def full_disk(room: int = 100_000) -> Iterator[None]:
+    """No file may grow beyond `room` bytes: what a log needs."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
     try:
         yield
     finally:
@@ -248,6 +233,19 @@ def test_a_full_disk_costs_neither_the_checkpoint_before_nor_the_run(tmp_path):
     training.update()
     assert training.keep()
     assert read_checkpoint(tmp_path / LAST)[2].decisions == 1536
+
+
+def test_a_best_policy_that_could_not_be_written_does_not_count_as_kept(tmp_path):
+    config = dataclasses.replace(SMALL, validation="smoke")
+    training = Training(config, tmp_path)
+    training.update()
+    log = RunLog(tmp_path, training)
+    with full_disk(10_000):
+        evaluate(training, log)
+    assert training.progress.best == -1.0
+    assert not (tmp_path / BEST).exists()
+    evaluate(training, log)
+    assert json.loads(read_policy(tmp_path / BEST).metadata["progress"])["best"] == training.progress.best >= 0.0
 
 
 def test_a_run_whose_last_checkpoint_cannot_be_written_says_so(tmp_path):

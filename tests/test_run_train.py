@@ -89,6 +89,9 @@ def test_an_evaluation_of_a_policy_tells_what_deciding_cost(imitated: Path, tmp_
     assert costs["parameters"] > 1000
     assert costs["latency_ms_p95"] >= costs["latency_ms_p50"] > 0.0
     assert document["routes"][0]["inference"]["decisions"] == costs["decisions"]
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["inference"] == costs
+    assert run_eval.main(["report", str(tmp_path / "run"), "--html", str(tmp_path / "pages")]) == 0
+    assert f"Inference: {costs['decisions']} decisions, p50" in (tmp_path / "pages" / "index.html").read_text()
 
 
 @pytest.mark.parametrize(("arguments", "code"), [([], 2), (["--help"], 0), (["nonsense"], 2)])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from result_samples import driven, hit, outside_lanes, records, speed
 
 from leaderboard_adapters.efficiency import efficiency, route_efficiency
-from leaderboard_adapters.intervals import bootstrap_interval, bootstrap_means, paired_difference
+from leaderboard_adapters.intervals import bootstrap_interval, bootstrap_means, crossed_interval, paired_difference
 from leaderboard_adapters.records import route_order, scenario_type_of
 from leaderboard_adapters.scores import (
     AGENT_CRASHED,
@@ -204,6 +204,21 @@ def test_pairing_shows_a_small_steady_gain() -> None:
     assert paired.difference.low > 1
     assert bootstrap_interval(hard).high > bootstrap_interval(hard + 2).low  # separate intervals overlap
     assert (paired.better, paired.worse, paired.equal, paired.routes) == (219, 0, 1, 220)
+
+
+def test_an_interval_over_seeds_and_routes_is_wider_than_either():
+    """Of 60 routes by 3 seeds that differ by 10 points; seeds that do not differ add nothing."""
+    rng = np.random.default_rng(5)
+    routes = rng.uniform(0, 100, (60, 1))
+    alike, apart = routes + np.zeros(3), routes + np.array([-10.0, 0.0, 10.0])
+    width = {
+        name: x.high - x.low for name, x in (("alike", crossed_interval(alike)), ("apart", crossed_interval(apart)))
+    }
+    one = bootstrap_interval(routes[:, 0])
+    assert width["alike"] == pytest.approx(one.high - one.low, rel=0.05)
+    assert width["apart"] > 1.2 * width["alike"]
+    assert crossed_interval(apart) == crossed_interval(apart)
+    assert crossed_interval(apart).value == pytest.approx(routes.mean())
 
 
 def test_intervals_refuse_nothing_and_unequal_lengths() -> None:

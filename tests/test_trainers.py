@@ -92,6 +92,25 @@ def test_methods_of_worlds_are_called_by_index(vec_env) -> None:
     vec_env.close()
 
 
+@pytest.mark.parametrize(
+    "action", [np.full((3, 2), np.nan), np.zeros((2, 2)), np.zeros(2)], ids=["NaN", "too few", "of one world"]
+)
+def test_bad_actions_move_no_world_of_the_vec_env(vec_env, action: np.ndarray) -> None:
+    vec_env.seed(0)
+    vec_env.reset()
+    with pytest.raises(ValueError, match=r"finite, of shape \(3, 2\)"):
+        vec_env.step(action)
+    assert vec_env.vector.batch.worlds["tick"].tolist() == [0, 0, 0]
+
+
+def test_a_closed_vec_env_says_so(vec_env) -> None:
+    vec_env.reset()
+    vec_env.close()
+    vec_env.close()
+    with pytest.raises(gym.error.ClosedEnvironmentError, match="closed"):
+        vec_env.step(np.zeros((3, 2)))
+
+
 def test_reused_buffers_are_refused() -> None:
     pytest.importorskip("stable_baselines3")
     from envs.sb3 import RouteVecEnv

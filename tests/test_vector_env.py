@@ -298,12 +298,12 @@ def test_single_wrappers_work() -> None:
 
 
 def test_a_closed_environment_says_so() -> None:
-    for env in (RouteEnv(smoke()), RouteVectorEnv(1, smoke(), threads=1)):
+    for env in (RouteEnv(smoke()), RouteVectorEnv(2, smoke()), RouteVectorEnv(2, smoke(), threads=2)):
         env.reset(seed=0)
         env.close()
         env.close()
         with pytest.raises(gym.error.ClosedEnvironmentError, match="closed"):
-            env.step(FORWARD if isinstance(env, RouteEnv) else FORWARD[None])
+            env.step(FORWARD if isinstance(env, RouteEnv) else np.stack([FORWARD, FORWARD]))
         with pytest.raises(gym.error.ClosedEnvironmentError, match="closed"):
             env.reset()
 

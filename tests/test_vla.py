@@ -13,6 +13,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 torch.set_num_threads(1)
+#: What transformers no longer wants to be called with is an error here.
+pytestmark = pytest.mark.filterwarnings("error::FutureWarning")
 
 from agents.policy import Rows  # noqa: E402 - after the switch to offline
 from agents.vla.answers import format_waypoints, read_waypoints, split_think  # noqa: E402
@@ -100,12 +102,12 @@ def test_thinking_first_keeps_the_log_probabilities(family: str, answer: str, ch
 def test_lora_trains_adapters_and_action_rows_alone(family: str, checkpoints: Path):
     policy = VlaPolicy(load_parts(str(checkpoints / family)), VlaConfig(lora_rank=4), small_codebook(2))
     assert is_tied(policy.model) == (family == "tied")
-    rows, low = made_up_rows(2), policy.parts.action_low
+    rows = made_up_rows(2)
     said = policy.act(rows, np.random.default_rng(2).random((2, 1, 2)))
     with policy.reference():
         before = policy.logp(rows, said.tokens, said.mask).logp.detach()
-    text = [matrix.detach()[:low].clone() for matrix in embedding_matrices(policy.model)]
-    actions = [matrix.detach()[low:].clone() for matrix in embedding_matrices(policy.model)]
+    actions = [value for name, value in policy.state().items() if name.startswith("action_rows.")]
+    assert len(actions) == (1 if family == "tied" else 2)
     frozen = {name: p.detach().clone() for name, p in policy.model.named_parameters() if not p.requires_grad}
     optimiser = torch.optim.AdamW(list(policy.trainable()), lr=1e-2, weight_decay=0.0)
     for _ in range(2):
@@ -113,9 +115,9 @@ def test_lora_trains_adapters_and_action_rows_alone(family: str, checkpoints: Pa
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    matrices = embedding_matrices(policy.model)
-    assert all(torch.equal(m.detach()[:low], t) for m, t in zip(matrices, text, strict=True))
-    assert not any(torch.equal(m.detach()[low:], a) for m, a in zip(matrices, actions, strict=True))
+    now = policy.state()
+    assert not any(torch.equal(now[f"action_rows.{k}"], rows) for k, rows in enumerate(actions))
+    assert {matrix.requires_grad for matrix in embedding_matrices(policy.model)} == {False}
     assert all(torch.equal(p, frozen[name]) for name, p in policy.model.named_parameters() if name in frozen)
     with policy.reference():
         assert torch.allclose(policy.logp(rows, said.tokens, said.mask).logp.detach(), before, atol=1e-6)
@@ -128,17 +130,69 @@ def test_lora_trains_adapters_and_action_rows_alone(family: str, checkpoints: Pa
 @pytest.mark.parametrize("rank", [0, 4])
 def test_it_comes_back_from_disk(rank: int, checkpoints: Path, tmp_path: Path):
     policy = VlaPolicy(load_parts(str(checkpoints / "smolvlm")), VlaConfig(lora_rank=rank), small_codebook(2))
+    noise = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in policy.trainable():
-            parameter += 0.01 * torch.randn_like(parameter)
+            parameter += 0.01 * torch.randn(parameter.shape, generator=noise)
     policy.save(tmp_path)
     again = VlaPolicy.load(tmp_path)
     rows = made_up_rows(2)
     uniforms = np.random.default_rng(0).random((2, 1, 2))
     here, there = policy.act(rows, uniforms), again.act(rows, uniforms)
     assert np.array_equal(here.tokens, there.tokens)
-    if rank == 0:
-        assert np.allclose(here.logp, there.logp, atol=1e-6)
+    assert np.allclose(here.logp, there.logp, atol=1e-6)
+
+
+@pytest.mark.parametrize("family", ["qwen2_5_vl", "idefics3", "llava"])
+def test_checkpointing_changes_no_gradient(family: str, checkpoints: Path):
+    def learned(checkpointing: bool) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        config = VlaConfig(lora_rank=2, checkpointing=checkpointing)
+        policy = VlaPolicy(load_parts(str(checkpoints / family)), config, small_codebook(2))
+        rows = made_up_rows(2)
+        said = policy.act(rows, np.full((2, 1, 2), 0.3))
+        found = policy.logp(rows, said.tokens, said.mask).logp
+        found.sum().backward()
+        return found.detach(), [p.grad for p in policy.trainable() if p.grad is not None]
+
+    (logp, plain), (again, computed_again) = learned(False), learned(True)
+    assert torch.equal(logp, again)
+    assert len(plain) == len(computed_again) > 2
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(plain, computed_again, strict=True))
+
+
+def test_adapters_learn_in_float32_on_weights_of_bfloat16(checkpoints: Path):
+    parts = load_parts(str(checkpoints / "qwen2_5_vl"), dtype="bfloat16")
+    policy = VlaPolicy(parts, VlaConfig(lora_rank=2, dtype="bfloat16"), small_codebook(2))
+    assert {p.dtype for p in policy.trainable()} == {torch.float32}
+    assert policy.model.get_input_embeddings().weight.dtype == torch.bfloat16
+    before = policy.state()
+    rows = made_up_rows(2)
+    said = policy.act(rows)
+    optimiser = torch.optim.AdamW(list(policy.trainable()), lr=1e-6)  # below what bfloat16 can hold
+    for _ in range(2):
+        optimiser.zero_grad()
+        (-policy.logp(rows, said.tokens, said.mask).logp.mean()).backward()
+        optimiser.step()
+    moved = [name for name, value in policy.state().items() if not torch.equal(value, before[name])]
+    assert {"action_rows.0", "action_rows.1"} < set(moved)
+    assert any("lora_A" in name for name in moved)
+
+
+def test_a_large_batch_goes_through_the_model_in_pieces(checkpoints: Path):
+    rows, uniforms = made_up_rows(5), np.random.default_rng(0).random((5, 2, 3))
+    whole, pieces = (
+        VlaPolicy(load_parts(str(checkpoints / "internvl")), VlaConfig(max_batch=most), small_codebook(3))
+        for most in (64, 2)
+    )
+    there, here = whole.act(rows, uniforms, n=2), pieces.act(rows, uniforms, n=2)
+    assert np.array_equal(there.tokens, here.tokens)
+    assert np.allclose(there.logp, here.logp, atol=1e-5)
+    assert np.allclose(there.trajectories, here.trajectories)
+    assert len(here.reasons) == len(here.valid) == 10
+    with torch.no_grad():
+        again = pieces.logp(repeated(rows, 2), here.tokens, here.mask)
+    assert np.allclose(again.logp.numpy(), here.logp, atol=1e-5)
+    assert again.mask.all()
 
 
 def test_new_rows_come_behind_spare_ones_and_never_shrink(checkpoints: Path):
@@ -251,7 +305,7 @@ def test_rl_through_pictures_learns_a_small_task(checkpoints: Path):
         loss.backward()
         torch.nn.utils.clip_grad_norm_(policy.trainable(), 1.0)
         optimiser.step()
-        if len(shares) > 15 and np.mean(shares[-8:]) > 0.95:
+        if len(shares) > 15 and np.mean(shares[-8:]) > 0.9:
             break
     assert np.mean(shares[-8:]) >= 0.75
     assert np.mean(shares[:4]) <= 0.7

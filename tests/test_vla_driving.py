@@ -13,11 +13,12 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 torch.set_num_threads(1)
+#: What transformers no longer wants to be called with is an error here.
+pytestmark = pytest.mark.filterwarnings("error::FutureWarning")
 
 from agents.registry import make_agent  # noqa: E402
 from agents.tokens.files import save_tokens  # noqa: E402
 from agents.vla.__main__ import main as vla_main  # noqa: E402
-from agents.vla.checkpoint import embedding_matrices  # noqa: E402
 from agents.vla.policy import VlaPolicy  # noqa: E402
 from envs.vector_env import load_routes  # noqa: E402
 from envs.world import EpisodeStart, WorldBatch  # noqa: E402
@@ -35,18 +36,14 @@ def test_a_tiny_model_with_a_camera_imitates_then_learns_online_and_is_an_agent(
     made = ["--base", "tiny:smolvlm", "--tokens", str(tmp_path / "tokens"), "--out", str(tmp_path / "new")]
     assert vla_main([*made, "--lora-rank", "4", "--width", "64", "--height", "64", "--dtype", "float32"]) == 0
     policy = VlaPolicy.load(tmp_path / "new")
-    parts = policy.parts
     rides = collect_expert(routes, [(0, 0)], policy.observer, waypoints=5, interval=0.1, every=10)
     assert rides.rows["images"].shape[1:] == (1, 64, 64, 3)
     assert rides.rows["images"].std() > 10.0
     assert rides.rows["history"][5:, :, 0].max() <= 0.1  # where it has been lies behind
     epochs: list[float] = []
-    text = [m.detach()[: parts.action_low].clone() for m in embedding_matrices(policy.model)]
     settings = SftSettings(epochs=6, batch=16, learning_rate=1e-2, held_out=0.0)
     train_sft(policy, rides, settings, lambda epoch, measures: epochs.append(measures["train_nll"]))
     assert epochs[-1] < 0.8 * epochs[0]
-    rows = [m.detach()[: parts.action_low] for m in embedding_matrices(policy.model)]
-    assert all(torch.equal(now, before) for now, before in zip(rows, text, strict=True))
     chosen = recipe(
         "dr_grpo", 1, group_kind="decision", group_groups=2, group_size=4, group_horizon=20, group_spacing=1,
         updates=2, minibatch=8, learning_rate=1e-3, checkpoint_every=2,
@@ -59,6 +56,7 @@ def test_a_tiny_model_with_a_camera_imitates_then_learns_online_and_is_an_agent(
             assert abs(measures["ratio_first"] - 1.0) < 1e-5
     policy.save(tmp_path / "policy")
     agent = make_agent(f"vla:{tmp_path / 'policy'}")
+    assert make_agent(f"vla:{tmp_path / 'policy'}").policy is agent.policy  # loaded once for all routes
     batch = WorldBatch(routes, 1)
     agent.bind(batch)
     batch.reset(0, EpisodeStart(0, 0))

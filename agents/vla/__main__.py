@@ -31,16 +31,22 @@ class NewOptions:
     """Rank of LoRA adapters; 0 trains all weights."""
 
     width: int = 224
-    """Of the camera, pixels."""
+    """Of a camera, pixels."""
 
     height: int = 224
-    """Of the camera, pixels."""
+    """Of a camera, pixels."""
+
+    yaws: tuple[float, ...] = (0.0,)
+    """One camera for each direction: degrees from straight ahead, right positive."""
 
     dtype: str = "bfloat16"
     """Of the weights."""
 
     device: str = "cpu"
     """Where it runs, such as cuda."""
+
+    checkpointing: bool = False
+    """Compute activations again in the backward pass: less memory, about a third more work."""
 
     online: bool = False
     """Let transformers fetch what is not there."""
@@ -72,10 +78,11 @@ def make(options: NewOptions) -> None:
     if base.startswith("tiny:"):
         base = str(make_tiny_checkpoint(base.partition(":")[2], options.out / "base"))
     config = VlaConfig(
-        cameras=(CameraView(options.width, options.height),),
+        cameras=tuple(CameraView(options.width, options.height, yaw=yaw) for yaw in options.yaws),
         lora_rank=options.lora_rank,
         dtype=options.dtype,
         device=options.device,
+        checkpointing=options.checkpointing,
     )
     parts = load_parts(base, dtype=options.dtype, device=options.device, online=options.online)
     policy = VlaPolicy(parts, config, load_tokens(options.tokens))

@@ -6,6 +6,7 @@ processor is composed of tokenizer and PIL image processor, so torchvision is no
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,41 +130,9 @@ def is_tied(model: Any) -> bool:
     return len(embedding_matrices(model)) == 1
 
 
-class ActionRows:
-    """The rows of embedding and head that belong to action tokens: they alone learn when all else is frozen.
-
-    Gradients of other rows are zeroed, so an optimiser without weight decay leaves them as they are.
-    """
-
-    def __init__(self, parts: VlaParts) -> None:
-        self._low, self._high = parts.action_low, parts.action_high
-        self._matrices = embedding_matrices(parts.model)
-        for matrix in self._matrices:
-            matrix.requires_grad_(True)
-            matrix.register_hook(self._mask)
-
-    def parameters(self) -> list[torch.nn.Parameter]:
-        """The whole matrices."""
-        return list(self._matrices)
-
-    def count(self) -> int:
-        """Numbers that learn."""
-        return sum((self._high - self._low) * matrix.shape[1] for matrix in self._matrices)
-
-    def values(self) -> list[torch.Tensor]:
-        """Copies of the rows."""
-        return [matrix.detach()[self._low : self._high].clone() for matrix in self._matrices]
-
-    def put(self, values: list[torch.Tensor]) -> None:
-        """Write the rows."""
-        with torch.no_grad():
-            for matrix, rows in zip(self._matrices, values, strict=True):
-                matrix[self._low : self._high] = rows.to(matrix)
-
-    def _mask(self, gradient: torch.Tensor) -> torch.Tensor:
-        masked = torch.zeros_like(gradient)
-        masked[self._low : self._high] = gradient[self._low : self._high]
-        return masked
+def cache_name(model: Any) -> str:
+    """What this version of transformers calls a key-value cache, in calls and in results."""
+    return "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
 
 
 def prepare_images(parts: VlaParts, images: np.ndarray) -> tuple[dict[str, torch.Tensor], list[int]]:

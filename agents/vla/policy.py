@@ -19,12 +19,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from agents.policy import Decisions, LogProb, Policy, Rows, pick
+from agents.policy import Decisions, LogProb, Policy, Rows, join_decisions, pick, take_rows
 from agents.tokens.base import ActionTokens
 from agents.tokens.bins import headings
 from agents.tokens.files import load_tokens, save_tokens
+from agents.vla.adapters import ActionRows, add_lora, recomputed_activations, vision_parameters
 from agents.vla.answers import THINK_END, read_waypoints
-from agents.vla.checkpoint import ActionRows, VlaParts, add_action_tokens, load_parts, prepare_images, save_parts
+from agents.vla.checkpoint import VlaParts, add_action_tokens, cache_name, load_parts, prepare_images, save_parts
 from agents.vla.prompt import messages, prompt_text
 from agents.vla.view import CameraView, VlaView
 from envs.world import WorldBatch
@@ -63,6 +64,10 @@ class VlaConfig:
     """Where it runs."""
     attention: str = "sdpa"
     """Attention implementation of transformers."""
+    checkpointing: bool = False
+    """Compute activations again in the backward pass: less memory, about a third more work."""
+    max_batch: int = 64
+    """Observations that go through the model at once where no gradients are wanted."""
     seed: int = 0
     """Of new rows, adapters and head."""
 
@@ -104,15 +109,18 @@ class VlaPolicy(Policy):
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
             if config.lora_rank:
-                self._add_lora()
+                add_lora(parts.model, config.lora_rank, config.lora_alpha)
+                if config.answer == "tokens":
+                    self._rows = ActionRows(parts)
             else:
-                vision = _vision_parameters(parts.model)
+                vision = vision_parameters(parts.model)
                 for name, parameter in parts.model.named_parameters():
                     parameter.requires_grad_(config.train_vision or name not in vision)
             if config.answer == "regression":
                 width = parts.model.get_input_embeddings().weight.shape[1]
                 self.head = RegressionHead(width, config.waypoints).to(config.device)
         parts.model.eval()
+        self._cache = cache_name(parts.model)
         length = tokens.length if tokens is not None and config.answer == "tokens" else config.max_text
         self._answer_length = length
         self.sample_size = 0 if self.head else length + (config.max_think if config.think else 0)
@@ -160,15 +168,23 @@ class VlaPolicy(Policy):
 
     @torch.no_grad()
     def act(self, rows: Rows, uniforms: np.ndarray | None = None, *, n: int = 1, temperature: float = 1.0) -> Decisions:
-        many = rows if n == 1 else {name: np.repeat(array, n, axis=0) for name, array in rows.items()}
-        encoded = self.encode(many)
-        prompt = encoded["attention_mask"].sum(1).cpu().numpy()
+        count = len(rows["speed"])
+        parts = []
+        for first in range(0, count, self.config.max_batch):
+            at = np.arange(first, min(first + self.config.max_batch, count))
+            drawn = None if uniforms is None else uniforms[at]
+            parts.append(self._act(take_rows(rows, at), drawn, n, temperature))
+        return parts[0] if len(parts) == 1 else join_decisions(parts)
+
+    def _act(self, rows: Rows, uniforms: np.ndarray | None, n: int, temperature: float) -> Decisions:
+        encoded = self.encode(rows)
+        prompt = encoded["attention_mask"].sum(1).cpu().numpy().repeat(n)
         if self.head is not None:
-            return self._regress(encoded, prompt)
-        count = len(many["speed"])
-        drawn = None if uniforms is None else uniforms.reshape(count, -1)
-        said = self._sample(encoded, drawn, temperature)
-        trajectories, interval, reasons = self._read(said["tokens"], said["mask"], many["speed"])
+            return self._regress(encoded, prompt, n)
+        speeds = np.repeat(rows["speed"], n)
+        drawn = None if uniforms is None else uniforms.reshape(len(speeds), -1)
+        said = self._sample(encoded, drawn, n, temperature)
+        trajectories, interval, reasons = self._read(said["tokens"], said["mask"], speeds)
         reasons = [good or bad for good, bad in zip(said["reasons"], reasons, strict=True)]
         valid = np.array([not reason for reason in reasons])
         trajectories[~valid] = 0.0
@@ -179,6 +195,16 @@ class VlaPolicy(Policy):
     def logp(self, rows: Rows, tokens: np.ndarray, mask: np.ndarray, *, temperature: float = 1.0) -> LogProb:
         if self.head is not None:
             raise AgentError("a regression head has no log-probabilities of tokens; train it with imitation")
+        most, count = self.config.max_batch, len(rows["speed"])
+        if count > most and not torch.is_grad_enabled():
+            parts = [
+                self.logp(take_rows(rows, at), tokens[at], mask[at], temperature=temperature)
+                for at in np.array_split(np.arange(count), -(-count // most))
+            ]
+            together = {
+                name: torch.cat([getattr(part, name) for part in parts]) for name in ("logp", "entropy", "mask")
+            }
+            return LogProb(**together)
         encoded = self.encode(rows)
         said = torch.from_numpy(np.ascontiguousarray(tokens)).to(self.config.device)
         kept = torch.from_numpy(np.ascontiguousarray(mask)).to(self.config.device)
@@ -190,7 +216,9 @@ class VlaPolicy(Policy):
         }
         if "mm_token_type_ids" in encoded:
             whole["mm_token_type_ids"] = torch.cat([encoded["mm_token_type_ids"], torch.zeros_like(said)], 1)
-        logits = self.model(**self._placed(whole), logits_to_keep=said.shape[1] + 1, use_cache=False).logits[:, :-1]
+        with recomputed_activations(self.model, self.config.checkpointing):
+            out = self.model(**self._placed(whole), logits_to_keep=said.shape[1] + 1, use_cache=False)
+        logits = out.logits[:, :-1]
         log, entropy = self._restricted(logits, said, temperature)
         zero = torch.zeros_like(log)
         return LogProb(torch.where(kept, log, zero).cpu(), torch.where(kept, entropy, zero).cpu(), kept.cpu())
@@ -204,10 +232,12 @@ class VlaPolicy(Policy):
         """float[N, W, 3] of the regression head, with gradients."""
         assert self.head is not None
         encoded = self.encode(rows)
-        return self.head(self._pooled(encoded))
+        with recomputed_activations(self.model, self.config.checkpointing):
+            return self.head(self._pooled(encoded))
 
     def trainable(self) -> Iterable[nn.Parameter]:
         yield from (p for p in self.model.parameters() if p.requires_grad)
+        yield from self.undecayed()
         if self.head is not None:
             yield from self.head.parameters()
 
@@ -216,10 +246,7 @@ class VlaPolicy(Policy):
 
     def size(self) -> tuple[int, int]:
         total = sum(p.numel() for p in self.model.parameters())
-        trained = sum(p.numel() for p in self.trainable())
-        if self._rows is not None:
-            trained += self._rows.count() - sum(p.numel() for p in self._rows.parameters())
-        return total, trained
+        return total, sum(p.numel() for p in self.trainable())
 
     @contextmanager
     def reference(self) -> Iterator[None]:
@@ -236,12 +263,7 @@ class VlaPolicy(Policy):
 
     def state(self) -> dict[str, Tensor]:
         """Trainable weights; of embedding and head only the action rows where all else is frozen."""
-        whole = set() if self._rows is None else {id(p) for p in self._rows.parameters()}
-        found = {
-            name: p.detach().clone()
-            for name, p in self.model.named_parameters()
-            if p.requires_grad and id(p) not in whole
-        }
+        found = {name: p.detach().clone() for name, p in self.model.named_parameters() if p.requires_grad}
         if self._rows is not None:
             found |= {f"action_rows.{k}": rows for k, rows in enumerate(self._rows.values())}
         if self.head is not None:
@@ -308,17 +330,6 @@ class VlaPolicy(Policy):
             policy.load_state(load_file(folder / ADAPTER))
         return policy
 
-    def _add_lora(self) -> None:
-        from peft import LoraConfig, inject_adapter_in_model
-
-        targets = _language_linears(self.model)
-        settings = LoraConfig(
-            r=self.config.lora_rank, lora_alpha=self.config.lora_alpha, lora_dropout=0.0, target_modules=targets
-        )
-        inject_adapter_in_model(settings, self.model)
-        if self.config.answer == "tokens":
-            self._rows = ActionRows(self.parts)
-
     def _placed(self, encoded: dict[str, Tensor]) -> dict[str, Tensor]:
         """With explicit positions, so that padding on the left moves nobody; Qwen-VL counts its own, in three axes."""
         if self.parts.family.needs_types:
@@ -351,10 +362,12 @@ class VlaPolicy(Policy):
         text[..., self.parts.image_id] = -torch.inf
         return text
 
-    def _sample(self, encoded: dict[str, Tensor], drawn: np.ndarray | None, temperature: float) -> dict[str, Any]:
-        """One prefill, then a token at a time for all; each sequence goes through its own sections."""
+    def _sample(
+        self, encoded: dict[str, Tensor], drawn: np.ndarray | None, n: int, temperature: float
+    ) -> dict[str, Any]:
+        """A prefill that `n` sequences share, then a token at a time for all; each goes through its own sections."""
         config, parts, model = self.config, self.parts, self.model
-        count, steps = len(encoded["input_ids"]), self.sample_size
+        count, steps = n * len(encoded["input_ids"]), self.sample_size
         low, high, end = parts.action_low, parts.action_high, parts.tokenizer.eos_token_id
         tokens = np.full((count, steps), parts.tokenizer.pad_token_id, np.int64)
         logp, entropy = np.zeros((count, steps), np.float32), np.zeros((count, steps), np.float32)
@@ -363,15 +376,19 @@ class VlaPolicy(Policy):
         left = np.full(count, self._answer_length)
         thought = np.zeros(count, np.int64)
         reasons = [""] * count
-        attention = encoded["attention_mask"]
+        attention = encoded["attention_mask"].repeat_interleave(n, 0)
         out = model(**self._placed(encoded), logits_to_keep=1, use_cache=True)
-        past = out.past_key_values
+        kept = {self._cache: getattr(out, self._cache)}
+        last = out.logits[:, -1].repeat_interleave(n, 0)
         deltas = getattr(getattr(model, "model", None), "rope_deltas", None) if parts.family.needs_types else None
+        if n > 1:
+            kept[self._cache].batch_repeat_interleave(n)
+            deltas = None if deltas is None else deltas.repeat_interleave(n, 0)
         for k in range(steps):
             running = left > 0
             if not running.any():
                 break
-            logits = out.logits[:, -1].float() / temperature
+            logits = last.float() / temperature
             as_action = ~thinking & (config.answer == "tokens")
             for choice, at in ((True, running & as_action), (False, running & ~as_action)):
                 if not at.any():
@@ -399,9 +416,9 @@ class VlaPolicy(Policy):
             if deltas is not None:
                 place = (place[None] + deltas[None]).expand(3, -1, -1)
             out = model(
-                input_ids=step, attention_mask=attention, position_ids=place, past_key_values=past, use_cache=True,
-                logits_to_keep=1,
-            )  # fmt: skip
+                input_ids=step, attention_mask=attention, position_ids=place, use_cache=True, logits_to_keep=1, **kept
+            )
+            last = out.logits[:, -1]
         return {"tokens": tokens, "logp": logp, "entropy": entropy, "mask": mask, "reasons": reasons}
 
     def _advance(
@@ -419,9 +436,7 @@ class VlaPolicy(Policy):
                 if self.config.answer == "text" and tokens[b, k] == end:
                     left[b] = 0
 
-    def _read(
-        self, tokens: np.ndarray, mask: np.ndarray, speeds: np.ndarray
-    ) -> tuple[np.ndarray, float, list[str]]:
+    def _read(self, tokens: np.ndarray, mask: np.ndarray, speeds: np.ndarray) -> tuple[np.ndarray, float, list[str]]:
         """Trajectories, the interval of their waypoints, and why an answer has none."""
         count = len(tokens)
         if self.config.answer == "tokens":
@@ -454,9 +469,9 @@ class VlaPolicy(Policy):
         mask = encoded["attention_mask"][..., None].float()
         return (features * mask).sum(1) / mask.sum(1)
 
-    def _regress(self, encoded: dict[str, Tensor], prompt: np.ndarray) -> Decisions:
+    def _regress(self, encoded: dict[str, Tensor], prompt: np.ndarray, n: int) -> Decisions:
         assert self.head is not None
-        found = self.head(self._pooled(encoded)).double().cpu().numpy()
+        found = self.head(self._pooled(encoded)).double().cpu().numpy().repeat(n, axis=0)
         count = len(found)
         valid = np.isfinite(found).all(axis=(1, 2)) & (np.abs(found) < 1e3).all(axis=(1, 2))
         found[~valid] = 0.0
@@ -465,24 +480,3 @@ class VlaPolicy(Policy):
         return Decisions(
             nothing.astype(np.int64), nothing, nothing, nothing > 0, valid, found, TEXT_INTERVAL, reasons, prompt
         )
-
-
-def _vision_parameters(model: Any) -> set[str]:
-    """Names of the parameters of the vision tower, its connector aside."""
-    return {
-        name
-        for name, _ in model.named_parameters()
-        if any(part in name for part in ("visual.", "vision_model.", "vision_tower.")) and "merger" not in name
-    }
-
-
-def _language_linears(model: Any) -> list[str]:
-    """Names of the linear layers of the language model, the head aside."""
-    return [
-        name
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Linear)
-        and any(part in name for part in ("language_model", "text_model"))
-        and "lm_head" not in name
-        and "vision" not in name
-    ]

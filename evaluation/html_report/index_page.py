@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from evaluation.html_report.markup import bar, breakable, dumbbell, histogram, number, page, safe, strip, table, whisker
+from evaluation.inference import inference_line, inference_summary
 from evaluation.story_words import costs
 from leaderboard_adapters.abilities import SIGNS
 from leaderboard_adapters.infraction_words import label_of
@@ -62,6 +63,7 @@ def _run(k: int, sheet: Sheet, pages: Mapping[tuple[int, str], str], videos: fro
         f"<h1>{safe(sheet.name)}</h1>",
         f'<p class="soft lead">{safe(agent)}{safe(_first_upper(subtitle(sheet)))}.</p>',
         _tiles(sheet),
+        _inference(sheet),
         _findings(sheet),
         _lost(sheet),
         '<div class="columns">',
@@ -101,6 +103,12 @@ def _tiles(sheet: Sheet) -> str:
             )
         )
     return f'<div class="tiles">{"".join(tiles)}</div>'
+
+
+def _inference(sheet: Sheet) -> str:
+    """What deciding cost, of runs of a policy."""
+    found = inference_summary(sheet.results)
+    return "" if found is None else f'<p class="soft">{safe(_first_upper(inference_line(found)))}.</p>'
 
 
 def _tile(label: str, interval: Interval, digits: int, *, top: float = 100.0, first: bool = False) -> str:

@@ -46,6 +46,7 @@ def measure_once(network: RoadNetwork) -> None:
     from simulator.carla_server.motion_cameras import MOTION_TYPES, MotionCamera
     from simulator.sensors.camera_reader import CameraReaders
     from simulator.sensors.scene import Scene
+    from simulator.sensors.scene_weather import Field
 
     w = empty_worlds(1)[0]
     scene = Scene(network)
@@ -53,8 +54,12 @@ def measure_once(network: RoadNetwork) -> None:
     cameras = CameraReaders(scene)
     small = {"image_size_x": "32", "image_size_y": "24"}
     kinds = [t for t in SENSOR_TYPES if t.startswith("sensor.camera.") and t not in MOTION_TYPES]
-    for read in [cameras.reader(parse_blueprint(type_id, small), -1) for type_id in kinds]:
-        read(w, 1)
+    readers = [cameras.reader(parse_blueprint(type_id, small), -1) for type_id in kinds]
+    for altitude, rain in ((45.0, 0.0), (-45.0, 80.0)):  # shadows, lamps and rain have kernels of their own
+        w["weather"][[Field.SUN_ALTITUDE, Field.PRECIPITATION]] = altitude, rain
+        cameras.begin()
+        for read in readers:
+            read(w, 1)
     for type_id in sorted(MOTION_TYPES):
         sensor = Mounted(parse_blueprint(type_id, small), 0)
         motion = MotionCamera(sensor)
