@@ -32,6 +32,8 @@ _EMPTY_HIGH = -1e9
 ROOM_TO_TURN_OUT = 10.0  # m behind an obstacle that is to be passed
 YIELD_BRAKE = 3.0  # m/s2 that a follower may be made to brake by a lane change
 STARTING = 3.0  # m/s2 of the ego when it moves out
+#: The same for an ego that has waited behind an obstacle for `TRUST_BRAKES_AFTER`: it starts with all it has
+LATE_YIELD_BRAKE, LATE_STARTING = 5.0, 4.5
 
 
 @kernel
@@ -234,7 +236,11 @@ def judge_followers(w, e, sheet, trial):  # type: ignore[no-untyped-def]
     """
     here = w.path_s
     speed = w.speed[EGO]
-    brake = YIELD_BRAKE if e.manoeuvre != PASS else 1.6 * YIELD_BRAKE
+    late = e.blocked > TRUST_BRAKES_AFTER
+    brake = LATE_YIELD_BRAKE if late else YIELD_BRAKE
+    if e.manoeuvre == PASS:
+        brake *= 1.6
+    starting = LATE_STARTING if late else STARTING
     for n in range(sheet.count[0]):
         j = sheet.slot[n]
         sheet.yielding[n] = 0
@@ -253,9 +259,9 @@ def judge_followers(w, e, sheet, trial):  # type: ignore[no-untyped-def]
             if abs(sheet.d[n, 0] - offset) < reach + 0.2:
                 break
             ahead += 1.0
-        seconds = (math.sqrt(speed * speed + 2.0 * STARTING * ahead) - speed) / STARTING
+        seconds = (math.sqrt(speed * speed + 2.0 * starting * ahead) - speed) / starting
         gap = behind + ahead - sheet.speed[n] * seconds
-        closing = max(sheet.speed[n] - speed - STARTING * seconds, 0.0)
+        closing = max(sheet.speed[n] - speed - starting * seconds, 0.0)
         if ahead < 40.0 and gap > 2.0 + 0.3 * closing + closing * closing / (2.0 * brake):
             sheet.yielding[n] = 1
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.base import BRAKE, STEER, THROTTLE
+from agents.base import BRAKE, STEER, THROTTLE, Agent
 from agents.registry import check_agent, make_agent
 from agents.seen_world import SeenWorld
 from envs.routes import RouteBatch, prepare_routes
@@ -45,6 +45,7 @@ class Host:
         """Raises AgentError for an agent that nobody knows."""
         check_agent(agent)
         self._agent = agent
+        self._rehearsed = False
         self._networks: dict[str, RoadNetwork] = {}
 
     def serve(self, link: Link) -> None:
@@ -68,10 +69,13 @@ class Host:
                 "take both from one RouteGym"
             )
         network = self._network(link, fields)
-        seen = SeenWorld(_lay_route(network, fields, arrays), oncoming_allowed="TwoWays" in fields["save_name"])
-        agent = make_agent(self._agent)
-        agent.bind(seen.batch)
-        agent.reset(0, int(fields["seed"]))
+        route = _lay_route(network, fields, arrays)
+        if not self._rehearsed:  # what an agent compiles or loads with its first act is not to count as driving
+            self._rehearsed = True
+            seen, agent = self._start(route, fields)
+            seen.see(seen.alone(), np.zeros((0, 2), np.int64))
+            agent.act()
+        seen, agent = self._start(route, fields)
         print(f"{fields['save_name'] or 'route'} on {fields['town']}: {self._agent}", file=sys.stderr, flush=True)
         link.send("sensors", sensors=list(_SENSORS), world=True, map=False)
         while (message := link.receive()) is not None:
@@ -93,6 +97,14 @@ class Host:
                 hand_brake=False,
                 reverse=False,
             )
+
+    def _start(self, route: RouteBatch, fields: Mapping[str, Any]) -> tuple[SeenWorld, Agent]:
+        """A fresh world and a fresh agent for a route."""
+        seen = SeenWorld(route, oncoming_allowed="TwoWays" in fields["save_name"])
+        agent = make_agent(self._agent)
+        agent.bind(seen.batch)
+        agent.reset(0, int(fields["seed"]))
+        return seen, agent
 
     def _network(self, link: Link, fields: Mapping[str, Any]) -> RoadNetwork:
         digest = fields["map"]

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from agents.seen_tracking import place_seen
+from agents.seen_tracking import COLUMNS, see_world
 from envs.routes import RouteBatch
 from envs.world import EpisodeStart, WorldBatch
 from leaderboard_adapters.criteria_state import RouteEnd
-from leaderboard_adapters.official_agent import ACTOR_COLUMNS
 from simulator.blueprints import BLUEPRINTS, EGO_BLUEPRINT, Kind
-from simulator.dynamics import STEERING_GAIN, STEERING_LAG
-from simulator.state import EGO, MAX_ACTORS, SPECIAL, TICK_SECONDS, LightState, Role
+from simulator.state import EGO, MAX_ACTORS, SPECIAL, Role
 
-_ID, _X, _Y, _Z, _ROLL, _PITCH, _YAW, _VX, _VY, _VZ, _AX, _AY, _AZ, _WZ, _THROTTLE, _BRAKE, _STEER = range(17)
-_FROZEN = 256
-_OUT_OF_SIGHT = 40.0  # m above or below the ego: parked out of the world by a scenario
-_DECAY = 1.0 - math.exp(-TICK_SECONDS / STEERING_LAG)
+_ID, _X, _Y, _Z, _YAW = 0, 1, 2, 3, 6  # columns of an actor's row
 
 
 class SeenWorld:
@@ -42,7 +36,9 @@ class SeenWorld:
         worlds["tick"] = 0
         self.batch.criteria["finished"] = RouteEnd.RUNNING
         self.batch.switches["wrong_direction_test"] = 0 if oncoming_allowed else 1
-        self._network = routes.network
+        self._light_index = {name: i for i, name in enumerate(routes.network.light_ids)}
+        self._ego = -1  # actor id
+        self._centres = np.zeros((MAX_ACTORS, 3))  # m, of the boxes on their actors, by slot
         self._known: dict[int, Mapping[str, Any]] = {}
         self._slots: dict[int, int] = {}
         self._light_of: dict[int, int] = {}  # actor id -> light index
@@ -50,14 +46,18 @@ class SeenWorld:
         self._followed = np.full(len(routes.network.arrays.lane_length), -1, np.int64)
 
     def meet(self, known: Mapping[str, Mapping[str, Any]]) -> None:
-        """Learn what never changes about actors, as `WorldReader` tells it."""
-        index = {name: i for i, name in enumerate(self._network.light_ids)}
-        for number, facts in known.items():
+        """Learn what hardly ever changes about actors, as `WorldReader` tells it."""
+        for name, facts in known.items():
+            number = int(name)
             if "opendrive" in facts:
-                if facts["opendrive"] in index:
-                    self._light_of[int(number)] = index[facts["opendrive"]]
-            else:
-                self._known[int(number)] = facts
+                if facts["opendrive"] in self._light_index:
+                    self._light_of[number] = self._light_index[facts["opendrive"]]
+                continue
+            self._known[number] = facts
+            if number == self._ego:
+                self._dress(EGO, number)
+            elif number in self._slots:
+                self._dress(self._slots[number], number)
 
     def see(self, actors: np.ndarray, lights: np.ndarray) -> None:
         """Take in one tick.
@@ -69,38 +69,64 @@ class SeenWorld:
         Raises:
             ValueError: for arrays of another shape, or an ego vehicle that is not there.
         """
-        if actors.ndim != 2 or actors.shape[1] != len(ACTOR_COLUMNS) or not len(actors):
-            raise ValueError(f"actors must have shape (N, {len(ACTOR_COLUMNS)}), the ego vehicle first")
+        if actors.ndim != 2 or actors.shape[1] != COLUMNS or not len(actors):
+            raise ValueError(f"actors must have shape (N, {COLUMNS}), the ego vehicle first")
         w = self.batch.worlds[0]
-        steer_angle = float(w["steer_angle"][EGO])
-        present = {int(row[_ID]) for row in actors}
-        for number in [n for n in self._slots if n not in present]:
+        numbers = [int(number) for number in actors[:, _ID].tolist()]
+        for number in self._slots.keys() - set(numbers):
             self._forget(w, self._slots.pop(number))
-        for row in _nearest(actors):
-            number = int(row[_ID])
-            slot = EGO if number == int(actors[0, _ID]) else self._slot(w, number)
-            if slot < 0:
-                continue
-            _put(w, slot, row, self._known.get(number, {}))
-            w["hidden"][slot] = int(abs(row[_Z] - actors[0, _Z]) > _OUT_OF_SIGHT)
-        wanted = STEERING_GAIN * float(w["steer"][EGO])
-        w["steer_angle"][EGO] = steer_angle + (wanted - steer_angle) * _DECAY
+        if numbers[0] != self._ego:
+            self._ego = numbers[0]
+            self._dress(EGO, self._ego)
+        if len(actors) > MAX_ACTORS:
+            actors = _nearest(actors)
+            numbers = [int(number) for number in actors[:, _ID].tolist()]
+        slots = [EGO, *(self._slot(w, number) for number in numbers[1:])]
         w["num_slots"] = max(self._slots.values(), default=0) + 1
-        self._see_lights(w, lights)
-        w["tick"] += 1
-        w["time"] = w["tick"] * TICK_SECONDS
-        place_seen(w, self.batch.routes.net, self.batch.routes.arrays, self._moved, self._followed)
+        see_world(
+            self.batch.worlds,
+            self.batch.routes.net,
+            self.batch.routes.arrays,
+            np.array(actors, np.float64),
+            np.array(slots, np.int64),
+            self._centres,
+            np.array([self._light_of.get(number, -1) for number in lights[:, 0].tolist()], np.int64),
+            np.array(lights[:, 1], np.int64),
+            self._moved,
+            self._followed,
+        )
+
+    def alone(self) -> np.ndarray:
+        """float64[1, 17], the ego vehicle where it is now, at rest: a tick of `actors` before there are any."""
+        w, row = self.batch.worlds[0], np.zeros((1, COLUMNS))
+        row[0, [_X, _Y, _Z, _YAW]] = w["x"][EGO], w["y"][EGO], w["z"][EGO], np.degrees(w["yaw"][EGO])
+        return row
 
     def _slot(self, w: np.void, number: int) -> int:
-        if number in self._slots:
-            return self._slots[number]
+        """Where an actor is kept, -1 when there is no room for it."""
+        if (known := self._slots.get(number)) is not None:
+            return known
         taken = set(self._slots.values())
         free = next((slot for slot in range(1, MAX_ACTORS) if slot not in taken), -1)
         if free >= 0:
             self._forget(w, free)
             self._slots[number] = free
             w["role"][free] = _role(self._known.get(number, {}))
+            self._dress(free, number)
         return free
+
+    def _dress(self, slot: int, number: int) -> None:
+        """Kind, size and lamps of the actor in a slot."""
+        w, known = self.batch.worlds[0], self._known.get(number, {})
+        number_of = _blueprint(known) if slot != EGO else EGO_BLUEPRINT
+        blueprint = BLUEPRINTS[number_of]
+        half = known.get("half") or (blueprint.half_length, blueprint.half_width, blueprint.half_height)
+        w["kind"][slot], w["blueprint"][slot], w["actor_id"][slot] = blueprint.kind, number_of, number
+        w["half_length"][slot], w["half_width"][slot], w["half_height"][slot] = half
+        self._centres[slot] = known.get("centre") or (0.0, 0.0, half[2])
+        if slot != EGO:
+            siren = SPECIAL if blueprint.special_type == "emergency" else 0
+            w["lights"][slot] = int(known.get("lamps", 0)) | siren
 
     def _forget(self, w: np.void, slot: int) -> None:
         w["kind"][slot] = Kind.NONE
@@ -110,59 +136,12 @@ class SeenWorld:
             w[name][slot] = 0
         self._moved[slot] = 0
 
-    def _see_lights(self, w: np.void, lights: np.ndarray) -> None:
-        net = self._network.arrays
-        group_time = w["group_time"]
-        group_time += TICK_SECONDS
-        for number, told in lights.tolist():
-            light = self._light_of.get(number, -1)
-            if light < 0:
-                continue
-            state, group = told & 255, int(net.light_group[light])
-            if state == LightState.YELLOW and w["light_state"][light] != LightState.YELLOW:
-                phase = int(net.light_phase[light])
-                w["group_phase"][group] = phase
-                group_time[group] = net.phase_green[int(net.group_first[group]) + phase]
-            w["light_state"][light] = state
-            w["group_frozen"][group] = int(bool(told & _FROZEN))
-
 
 def _nearest(actors: np.ndarray) -> np.ndarray:
     """The ego vehicle and the nearest others, as many as a world holds."""
     distance = np.hypot(actors[:, _X] - actors[0, _X], actors[:, _Y] - actors[0, _Y])
     distance[0] = -1.0
     return np.asarray(actors[np.sort(np.argsort(distance, kind="stable")[:MAX_ACTORS])])
-
-
-def _put(w: np.void, slot: int, row: np.ndarray, known: Mapping[str, Any]) -> None:
-    """Pose, size and motion of one actor."""
-    yaw = math.radians(row[_YAW])
-    c, s = math.cos(yaw), math.sin(yaw)
-    blueprint = _blueprint(known) if slot != EGO else EGO_BLUEPRINT
-    half = known.get("half") or (
-        BLUEPRINTS[blueprint].half_length,
-        BLUEPRINTS[blueprint].half_width,
-        BLUEPRINTS[blueprint].half_height,
-    )
-    centre = known.get("centre") or (0.0, 0.0, half[2])
-    w["kind"][slot] = BLUEPRINTS[blueprint].kind
-    w["blueprint"][slot] = blueprint
-    w["actor_id"][slot] = int(row[_ID])
-    w["half_length"][slot], w["half_width"][slot], w["half_height"][slot] = half
-    w["x"][slot] = row[_X] + c * centre[0] - s * centre[1]
-    w["y"][slot] = row[_Y] + s * centre[0] + c * centre[1]
-    w["z"][slot] = row[_Z] + centre[2] - half[2]
-    w["yaw"][slot], w["pitch"][slot] = yaw, math.radians(row[_PITCH])
-    along = c * row[_VX] + s * row[_VY]
-    dt_speed = c * row[_AX] + s * row[_AY]
-    w["speed"][slot] = along
-    w["vx"][slot], w["vy"][slot], w["ax"][slot], w["ay"][slot] = row[_VX], row[_VY], row[_AX], row[_AY]
-    w["acceleration"][slot] = dt_speed
-    w["yaw_rate"][slot] = math.radians(row[_WZ])
-    w["throttle"][slot], w["brake"][slot], w["steer"][slot] = row[_THROTTLE], row[_BRAKE], row[_STEER]
-    if slot != EGO:
-        siren = SPECIAL if BLUEPRINTS[blueprint].special_type == "emergency" else 0
-        w["lights"][slot] = int(known.get("lamps", 0)) | siren
 
 
 def _role(known: Mapping[str, Any]) -> int:

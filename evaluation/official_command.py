@@ -10,16 +10,18 @@ from typing import Any
 from rich.console import Console
 
 from agents.registry import check_agent
+from envs.carla.ports import reserve_block
 from evaluation.cold_start import compile_kernels
 from evaluation.ledger import Ledger
 from evaluation.official_checkout import OfficialCheckout, open_checkout
-from evaluation.official_pool import OfficialAgent, OfficialPool, OfficialSetup
-from evaluation.official_servers import choose_servers
+from evaluation.official_pool import PORT_RANGE, OfficialAgent, OfficialPool, OfficialSetup
+from evaluation.official_servers import Servers, choose_servers, start_once
 from evaluation.options import RunOptions
 from evaluation.runner import carry_out, earlier_reasons, record_events, run_folder, run_header
 from evaluation.summary import say
 from evaluation.tasks import RunPlan, plan_run
 from leaderboard_adapters.comfort import METRIC_FOLDER
+from simulator import WORLD
 from simulator.errors import EvaluationError
 
 FOLDER = "official"  # of a run folder: what the evaluators wrote, the script that starts servers, the agent file
@@ -108,8 +110,28 @@ def _drive(
         return
     if setup.agent.host:
         compile_kernels(console, folder / "logs")
+    if setup.servers.world.startswith(WORLD):
+        _prepare_server(setup.servers, console, folder / "logs")
     pool = OfficialPool(tasks, setup, servers, earlier_reasons(attempts))
     record_events(pool.events(), ledger, console, len(plan.tasks), [attempt.result for attempt in done.values()])
+
+
+def _prepare_server(servers: Servers, console: Console, log_folder: Path) -> None:
+    """Start our own server once if this version has never been up here: it compiles for longer than evaluators wait."""
+    from simulator.kernel import compiled_folder  # brings Numba
+
+    mark = Path(compiled_folder(1)) / "official-server"
+    if mark.exists():
+        return
+    say(console, "the CARLA server is prepared, once per version: about a minute on two cores ...")
+    lock = reserve_block(*PORT_RANGE)
+    try:
+        if start_once(servers, lock.port, log_folder / "server.log"):
+            mark.touch()
+        else:
+            say(console, f"  it did not come up, see {log_folder / 'server.log'}")
+    finally:
+        lock.release()
 
 
 def _agent(options: RunOptions, files: Path) -> OfficialAgent:

@@ -46,7 +46,7 @@ _POLL_S = 0.5
 _PAUSE_S = 0.05  # evaluators print a line each tick: look at many at a time
 _LEAVE_S = 60.0  # an evaluator that has driven all its routes may take this long to end
 
-_PORT_RANGE = (20000, 31999)  # below those that Linux takes for outgoing connections
+PORT_RANGE = (20000, 31999)  # below those that Linux takes for outgoing connections
 _HOST = 6  # offset of the agent host's port in a slot's block; the evaluator looks for free ones from those it is given
 
 
@@ -307,7 +307,7 @@ class OfficialPool:
 
 def _reserve(stack: contextlib.ExitStack) -> int:
     """First port of a block that is ours until the stack unwinds."""
-    lock = reserve_block(*_PORT_RANGE)
+    lock = reserve_block(*PORT_RANGE)
     stack.callback(lock.release)
     return lock.port
 

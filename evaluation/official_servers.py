@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import select
 import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from evaluation.process_group import ProcessGroup
 from simulator import WORLD
 from simulator.errors import EvaluationError
 
 #: Versions of CARLA's client that our own server can serve.
 PROTOCOLS = ("0.9.15", "0.9.16")
+
+_UP = b" is served on "  # in the line that our server prints when clients can connect
 
 _SCRIPT = """#!/bin/sh
 # The official evaluator calls this as it calls CARLA's own script:
@@ -81,6 +86,35 @@ def own_server_command(carla_version: str, maps: Path | None) -> str:
     words = [sys.executable, "-m", "simulator.carla_server", "--quiet", "--protocol", carla_version]
     words += ["--maps", str(maps.resolve())] if maps else []
     return f'PYTHONPATH={shlex.quote(search)} exec {shlex.join(words)} --port "$port"'
+
+
+def start_once(servers: Servers, port: int, log: Path) -> bool:
+    """Start a server of ours, wait until clients could come, and end it: what it compiles at its first start is kept.
+
+    The evaluator gives a server half a minute, and a client that comes before is not answered for five.
+
+    Args:
+        servers: as `choose_servers` chose them.
+        port: free, as is the one after it.
+        log: for what it prints.
+
+    Returns:
+        Whether it came up.
+    """
+    said = b""
+    command = [str(servers.carla_root / "CarlaUE4.sh"), f"-carla-rpc-port={port}"]
+    group = ProcessGroup(command, cwd=servers.carla_root, environment=os.environ)
+    try:
+        while _UP not in said and group.poll() is None:
+            select.select([group.output], [], [], 0.5)
+            with contextlib.suppress(BlockingIOError):
+                said += os.read(group.output, 1 << 16)
+    finally:
+        group.close()
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with open(log, "ab") as file:
+            file.write(said)
+    return _UP in said
 
 
 def _write(folder: Path, command: str) -> Path:

@@ -1,7 +1,9 @@
 """One start of the official evaluator: some routes, one server, one checkpoint file, watched from outside.
 
-The evaluator prints a line each tick, which is its heart-beat; the checkpoint file says which routes have ended. Its
-own resume is never used: a start drives routes that have no result, and no other.
+The evaluator prints a line each tick, which is its heart-beat: once a route ticks, nothing else that is printed counts
+as progress, as threads of the evaluator may go on talking while its main thread hangs in a tick. The checkpoint file
+says which routes have ended. The evaluator's own resume is never used: a start drives routes that have no result, and
+no other.
 """
 
 from __future__ import annotations
@@ -91,6 +93,7 @@ class Shard:
         self._seen: tuple[int, int] = (0, 0)
         self._partial = b""
         self._ticks = 0
+        self._ticking = False  # the route under way has begun to tick
         self._log = open(folder / LOG, "ab")  # noqa: SIM115 - closed by `close`
         self._process = ProcessGroup(command, cwd=cwd, environment=environment)
 
@@ -135,10 +138,13 @@ class Shard:
                 chunks.append(chunk)
         if not chunks:
             return
-        self.last_heard = time.monotonic()
         *lines, self._partial = (self._partial + b"".join(chunks)).split(b"\n")
         for line in lines:
-            if _TICK.match(line):
+            ticks = _TICK.match(line) is not None
+            if ticks or not self._ticking or _PREPARING.search(line):
+                self.last_heard = time.monotonic()
+                self._ticking = ticks
+            if ticks:
                 self._ticks += 1
                 if self._ticks % _KEPT_TICKS == 1:
                     self._log.write(line + b"\n")

@@ -108,6 +108,9 @@ def main():
             os.kill(os.getpid(), signal.SIGKILL)
         if deed == "hang":
             time.sleep(1000)
+        while deed == "babble":
+            print("WARNING: nothing has happened", flush=True)
+            time.sleep(0.2)
         status = STATUSES.get(deed, "Completed")
         records.append(record(route, index, status))
         entry_status = {"crash": "Crashed", "reject": "Rejected"}.get(deed, "Started")

@@ -183,7 +183,7 @@ def test_a_server_that_has_grown_is_replaced_between_routes(tmp_path: Path, mark
 
 def test_an_evaluation_that_is_killed_leaves_nobody_behind_and_is_resumed(tmp_path: Path, mark: str):
     folder = tmp_path / "run"
-    command = [sys.executable, str(ROOT / "run_eval.py"), "--agent", "route-follower", "--route-ids", f"{ROUTE},101"]
+    command = [sys.executable, str(ROOT / "run_eval.py"), "--agent", "route-follower", "--route-ids", f"{ROUTE},112"]
     command += ["--backend", "carla", "--carla-start", SERVER, "--out", str(folder), "--carla-timeouts", "300,60,10"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     run = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
@@ -192,11 +192,11 @@ def test_an_evaluation_that_is_killed_leaves_nobody_behind_and_is_resumed(tmp_pa
     run.kill()  # the second route is about to begin
     run.wait()
     run.stderr.close()
-    assert "108" in first or "101" in first
+    assert "108" in first or "112" in first
     assert nobody_left(mark) == {}
     done = subprocess.run([*command, "--resume"], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert "1 are already driven and kept" in done.stderr
     header, attempts = read_ledger(folder)
-    assert sorted(attempt.route_id for attempt in attempts if attempt.driven) == ["101", "108"]
+    assert sorted(attempt.route_id for attempt in attempts if attempt.driven) == ["108", "112"]
     assert header["versions"]["world"].startswith("routegym-embedded/")
     assert header["versions"]["world"].endswith("behind CARLA 0.9.16 protocol")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from agents.official_host import Host, plan_points
+from agents.seen_world import SeenWorld
 from envs.vector_env import load_routes
 from envs.world import EpisodeStart, WorldBatch
 from leaderboard_adapters.criteria_state import RouteEnd
@@ -19,7 +20,7 @@ from leaderboard_adapters.infractions import build_result
 from leaderboard_adapters.official_agent import VERSION, Link, sensor_arrays, sensor_data
 from simulator.blueprints import BLUEPRINTS
 from simulator.roads.planner import RoadOption
-from simulator.state import Role
+from simulator.state import Behaviour, Role
 
 
 @pytest.fixture
@@ -166,3 +167,37 @@ def test_points_of_a_plan_keep_away_from_lane_changes():
     assert x[-1] == 99.0
     assert not ((x > 38.0) & (x < 57.0)).any()
     assert (np.diff(x) >= 7.0).all()
+
+
+class Sight:
+    """A seen world of the first smoke route: the ego at its start, one actor some metres ahead of it on its path."""
+
+    def __init__(self, kind: str, role: str) -> None:
+        routes = load_routes("smoke")
+        self.world = SeenWorld(routes)
+        self.trace = routes.routes[0].trace
+        half = [1.0, 0.3, 0.8] if "century" in kind else [2.4, 1.0, 0.8]
+        box = {"half": half, "centre": [0.0, 0.0, half[2]]}
+        self.world.meet({"7": {"type": "vehicle.lincoln.mkz_2020", "role": "hero", **box}})
+        self.world.meet({"8": {"type": kind, "role": role, **box}})
+
+    def look(self, ahead: float, speed: float, acceleration: float = 0.0) -> dict[str, float]:
+        """What the record holds of the actor once it has been seen `ahead` of the ego, m, at a speed."""
+        trace = self.trace
+        k = int(np.searchsorted(np.cumsum(np.hypot(np.diff(trace.x), np.diff(trace.y))), ahead))
+        rows = np.repeat(self.world.alone(), 2, axis=0)
+        rows[:, 0] = 7, 8
+        c, s = math.cos(trace.yaw[k]), math.sin(trace.yaw[k])
+        rows[1, 1:4], rows[1, 6] = (trace.x[k], trace.y[k], trace.z[k]), math.degrees(trace.yaw[k])
+        rows[1, 7:9], rows[1, 10:12] = (speed * c, speed * s), (acceleration * c, acceleration * s)
+        self.world.see(rows, np.zeros((0, 2), np.int64))
+        w = self.world.batch.worlds[0]
+        return {name: float(w[name][1]) for name in ("behaviour", "target_speed", "acceleration", "speed")}
+
+
+def test_a_scenarios_bicycle_that_crawls_or_has_stopped_is_something_to_pass():
+    sight = Sight("vehicle.diamondback.century", "scenario")
+    assert sight.look(20.0, 0.0)["behaviour"] == Behaviour.HOLD
+    assert sight.look(20.0, 2.8)["behaviour"] == Behaviour.WALK
+    assert sight.look(22.0, 0.0)["behaviour"] == Behaviour.HOLD
+    assert sight.look(22.0, 9.0)["behaviour"] == Behaviour.LANES

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,7 +15,10 @@ from pathlib import Path
 import pytest
 
 import run_eval
+from envs.carla.ports import reserve_block
 from evaluation.ledger import read_ledger
+from evaluation.official_pool import PORT_RANGE
+from evaluation.official_servers import choose_servers, start_once
 from evaluation.options import EXIT_INCOMPLETE, EXIT_INPUT, EXIT_OK
 from tests.carla_runs import MARK, marked
 
@@ -58,7 +62,7 @@ def command(checkout: Path, deeds: str = "", *more: str) -> list[str]:
         *("--official", "--bench2drive-root", str(checkout), "--carla-python-api", str(checkout / "api")),
         *("--official-python", sys.executable, "--carla-start", "echo server on {port}; exec sleep 1000"),
         *("--routes", str(folder / "four.xml"), "--official-agent", str(folder / "team_agent.py")),
-        *("--agent-config", deeds, "--out", str(folder / "run"), "--timeout", "3", *more),
+        *("--agent-config", deeds, "--out", str(folder / "run"), "--timeout", "5", *more),
     ]
 
 
@@ -84,6 +88,7 @@ CRASHED, COMPLETED = "Failed - Simulation crashed", "Completed"
         pytest.param("", EXIT_OK, {}, id="a good day"),
         pytest.param("once-kill@5", EXIT_OK, {"5": [CRASHED, COMPLETED]}, id="killed once"),
         pytest.param("once-hang@3", EXIT_OK, {"3": [CRASHED, COMPLETED]}, id="hangs once"),
+        pytest.param("once-babble@3", EXIT_OK, {"3": [CRASHED, COMPLETED]}, id="hangs once while a thread talks on"),
         pytest.param("once-crash@7", EXIT_OK, {"7": [CRASHED, COMPLETED]}, id="its simulation crashes once"),
         pytest.param("kill@11", EXIT_INCOMPLETE, {"11": [CRASHED, CRASHED]}, id="killed twice"),
         pytest.param("agent@5", EXIT_OK, {"5": ["Failed - Agent crashed"]}, id="a crash of the agent counts"),
@@ -135,6 +140,24 @@ def test_an_evaluation_that_cannot_go_on_says_why(checkout: Path, deeds: str, wo
     assert run_eval.main(command(checkout, deeds)) == EXIT_INPUT
     assert words in capsys.readouterr().err
     assert left_running(checkout) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "comes", "words"),
+    [("", True, "MiniTown is served on 127.0.0.1:"), ("echo no way; exit 3 # {port}", False, "no way")],
+    ids=["ours", "one that fails"],
+)
+def test_a_server_is_started_once_before_evaluators_wait_for_it(tmp_path: Path, command: str, comes: bool, words: str):
+    servers = choose_servers(tmp_path, carla_version="0.9.16", carla_start=command)
+    lock = reserve_block(*PORT_RANGE)
+    try:
+        assert start_once(servers, lock.port, tmp_path / "server.log") == comes
+        assert words in (tmp_path / "server.log").read_text()
+        with socket.socket() as free:
+            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            free.bind(("127.0.0.1", lock.port))  # it has ended
+    finally:
+        lock.release()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])

@@ -21,7 +21,7 @@ from typing import NoReturn
 import numpy as np
 
 from envs.carla.client import CarlaClient
-from envs.carla.ego import EgoVehicle, Hit
+from envs.carla.ego import LATE_S, EgoVehicle, Hit
 from envs.carla.names import carla_world_name
 from envs.carla.puppets import Puppets
 from envs.carla.sensors import CarlaRig
@@ -40,6 +40,7 @@ from simulator.state import EGO, MAX_CONTACTS
 from simulator.tracking import track_actor, track_ego
 
 NEARLY = 0.5  # m between boxes that may have touched before CARLA pushed them apart
+CLOSE = 0.1  # m between boxes at which word of a collision is waited for: one that CARLA has just pushed apart
 FALLEN = 5.0  # m below its lane from which the ego has left the town through the ground
 _FRESH_CRITERIA = empty_criteria(1)
 _SCENERY = ("static.", "traffic.")  # type ids of what is part of the town
@@ -68,6 +69,7 @@ class CarlaWorld(WorldBatch):
         self._lights = TrafficLights(client, routes.network, client.options.lights)
         self._weather: bytes = b""
         self._unheard = 0
+        self._silent: set[int] = set()  # who was close to the ego at the last tick, and CARLA said nothing
         self._unseen = 0
 
     def reset(self, index: int, start: EpisodeStart) -> None:
@@ -84,6 +86,7 @@ class CarlaWorld(WorldBatch):
         self._puppets.clear(float(w["x"][EGO]), float(w["y"][EGO]), float(w["z"][EGO]))
         self._weather = b""
         self._unheard = self._unseen = 0
+        self._silent = set()
         self._send_weather(w)
         self._lights.begin(w)
         self.client.batch(self._puppets.commands(w), "placing actors")
@@ -211,7 +214,9 @@ class CarlaWorld(WorldBatch):
         """Contacts of the record: those that CARLA's sensor tells of. Who was hit without our seeing it is pushed."""
         assert self.ego is not None
         touched = set(w["contact_slot"][: int(w["num_contacts"])].tolist())
-        self.hits = self.ego.hits(frame, expected=bool(touched))
+        close = touched | {slot for slot in _around(w) if _within(w, slot, CLOSE)}
+        known = close <= self._silent  # who stays so close without a word is not waited for again
+        self.hits = self.ego.hits(frame, patience=0.0 if known else LATE_S)
         contacts: dict[int, float] = {}
         for hit in self.hits:
             slot = self._puppets.slots.get(hit.actor, UNCLASSIFIED)
@@ -220,9 +225,10 @@ class CarlaWorld(WorldBatch):
             strength = float(np.hypot(*hit.impulse[:2])) / self.ego.mass
             contacts[slot] = max(contacts.get(slot, 0.0), strength)
             if slot > EGO and slot not in touched:
-                self._unseen += not _nearly_touch(w, slot)
+                self._unseen += not _within(w, slot, NEARLY)
                 mass = mass_of(w, slot)
                 strike(w, slot, -hit.impulse[0] / mass, -hit.impulse[1] / mass)
+        self._silent = set() if self.hits else close
         if touched and not self.hits:
             self._unheard += 1
         w["num_contacts"] = min(len(contacts), MAX_CONTACTS)
@@ -257,10 +263,20 @@ class CarlaWorld(WorldBatch):
         )
 
 
-def _nearly_touch(w: np.void, slot: int) -> bool:
-    """Whether the box of the ego, grown by `NEARLY`, meets that of an actor."""
+def _around(w: np.void) -> list[int]:
+    """Slots of those whose boxes may be near the ego's."""
+    n = int(w["num_slots"])
+    reach = 2.0 * (w["half_length"][:n] + w["half_width"][:n])  # more than any corner, whatever is open or has fallen
+    near = np.hypot(w["x"][:n] - w["x"][EGO], w["y"][:n] - w["y"][EGO]) < reach + reach[EGO]
+    near &= (w["kind"][:n] > 0) & (w["hidden"][:n] == 0)
+    near[EGO] = False
+    return [int(slot) for slot in np.flatnonzero(near)]
+
+
+def _within(w: np.void, slot: int, margin: float) -> bool:
+    """Whether the box of the ego, grown by `margin` (m), meets that of an actor."""
     sizes = [float(w[name][EGO]) for name in ("half_length", "half_width")]
-    w["half_length"][EGO], w["half_width"][EGO] = (size + NEARLY for size in sizes)
+    w["half_length"][EGO], w["half_width"][EGO] = (size + margin for size in sizes)
     depth, _, _ = overlap(w, EGO, slot)
     w["half_length"][EGO], w["half_width"][EGO] = sizes
     return bool(depth > 0.0)

@@ -313,7 +313,7 @@ class Episode:
     def _run(self, seconds: float, steps: int) -> None:
         f = self.frame
         tick_and_write(
-            self.world, self.body, self.net, seconds, steps, f.row_of_slot, f.rows, f.vehicles, f.walkers,
+            self.worlds, self.bodies, self.net, seconds, steps, f.row_of_slot, f.rows, f.vehicles, f.walkers,
             self.light_ids, self._first_light_row, f.light_numbers, f.carried, f.mounting, self._scratch,
         )  # fmt: skip
         if self._carried_bodies:

@@ -143,9 +143,14 @@ _DEGREES = 180.0 / math.pi
 
 
 @kernel
-def tick_and_write(w, bodies, net, seconds, steps, row_of_slot, rows, vehicles, walkers, light_ids, first_light_row,
-                   lights, carried, mounting, scratch):  # type: ignore[no-untyped-def]  # fmt: skip
-    """A tick (`tick.tick_world`), then every row: one call from Python, which costs more than what it does."""
+def tick_and_write(worlds, all_bodies, net, seconds, steps, row_of_slot, rows, vehicles, walkers, light_ids,
+                   first_light_row, lights, carried, mounting, scratch):  # type: ignore[no-untyped-def]  # fmt: skip
+    """A tick of world 0 (`tick.tick_world`), then every row: one call from Python, which costs more than what it does.
+
+    It takes the arrays of records, as handing over a single record costs 20 us.
+    """
+    w = worlds[0]
+    bodies = all_bodies[0]
     if steps > 0:
         tick_world(w, bodies, net, seconds, steps)
     write_bodies(w, bodies, net, row_of_slot, rows, vehicles, walkers, light_ids)

@@ -38,6 +38,7 @@ class Mounted:
 
     def __post_init__(self) -> None:
         self.place = np.zeros(6)  # x, y, z (m), roll, pitch, yaw (rad) on the slot, or in the world
+        self._put: tuple[object, ...] = ()  # the arguments of the last `put`: most sensors stay where they are mounted
         self.interval = self.spec.number("sensor_tick") if "sensor_tick" in self.spec.attributes else 0.0
 
     def put(self, slot: int, pose: tuple[float, ...], lift: float = 0.0) -> None:
@@ -47,6 +48,9 @@ class Mounted:
             pose: x, y, z (m), pitch, yaw, roll (deg).
             lift: m that CARLA's origin of the parent lies above the record's.
         """
+        if (slot, pose, lift) == self._put:
+            return
+        self._put = slot, pose, lift
         self.slot = slot
         x, y, z, pitch, yaw, roll = pose
         self.place[:] = x, y, z + lift, math.radians(roll), math.radians(pitch), math.radians(yaw)
