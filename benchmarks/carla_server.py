@@ -186,7 +186,7 @@ def measure_once(name: str, vehicles: int, seconds: float, repeats: int) -> dict
         assert process.stdout is not None
         process.stdout.readline()
         arguments = ["--measure", name, *map(str, (port, process.pid, vehicles, seconds, repeats))]
-        limit = 60.0 + 2.0 * seconds * repeats
+        limit = 30.0 + 2.0 * seconds * repeats
         done = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True, timeout=limit)
         if done.returncode != 0:
             raise RuntimeError(f"{name}, {vehicles} vehicles: the client failed:\n{done.stderr[-2000:]}")
