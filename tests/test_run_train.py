@@ -61,7 +61,7 @@ def test_an_online_run_is_saved_and_goes_on(imitated: Path, tmp_path: Path, caps
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert [line["update"] for line in lines] == [0.0, 1.0, 2.0]
     assert "held_out_driving_score_low" in lines[0]
-    assert {"reward_progress", "zero_variance_share", "total_failure_ratio", "simulate_s"} <= lines[1].keys()
+    assert {"reward_completion", "zero_variance_share", "total_failure_ratio", "simulate_s"} <= lines[1].keys()
     settings = json.loads((out / "settings.json").read_text())
     assert settings["recipe"] == "dr_grpo"
     assert settings["loss"]["max_tokens"] == 1
