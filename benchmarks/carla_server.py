@@ -214,6 +214,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="of each repeat")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--camera", action="store_true", help="also with one 800x600 camera")
+    parser.add_argument("--only", choices=list(MEASURES), nargs="+", default=None, help="these measures alone")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--mute-server", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--measure", nargs=6, default=None, help=argparse.SUPPRESS)
@@ -224,14 +225,18 @@ def main() -> None:
     if options.measure:
         run_measure(*options.measure)
         return
-    names = [name for name in MEASURES if options.camera or name != "with a camera"]
+    names = options.only or [name for name in MEASURES if options.camera or name != "with a camera"]
     print(f"{os.cpu_count()} cores, {options.repeats} x {options.seconds:g} s; ms a loop: median (range)")
     rows = []
     for vehicles in options.vehicles:
         row: dict[str, Any] = {"vehicles": vehicles}
         cells = []
         for name in names:
-            found = row[name] = measure(name, vehicles, options.seconds, options.repeats)
+            try:
+                found = row[name] = measure(name, vehicles, options.seconds, options.repeats)
+            except RuntimeError as error:
+                cells.append(str(error))
+                continue
             times = found["ms"]
             cells.append(
                 f"{name} {statistics.median(times):.2f} ({min(times):.2f}-{max(times):.2f}), "

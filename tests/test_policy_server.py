@@ -224,7 +224,7 @@ def test_an_answer_that_comes_too_late_is_a_failure_and_the_next_one_counts():
         def __init__(self) -> None:
             self.policy, self.calls = small_policy(1), 0
             self.sample_size, self.view_spec, self.size = 1, self.policy.view_spec, self.policy.size
-            self.observer = self.policy.observer
+            self.observer, self.decision_ticks = self.policy.observer, self.policy.decision_ticks
 
         def act(self, *arguments, **options):
             self.calls += 1
