@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simulator.errors import AgentError
@@ -34,6 +35,9 @@ BUILT_IN = {
     "sb3": ("agents.sb3:Sb3Agent", "policy trained with run_train.py; ARG = checkpoint or run folder"),
 }
 
+#: Agents whose ARG names a file or folder, and what ends its name there.
+_ON_DISK = {"token": ",", "vla": ",", "expert-tokens": ",", "official": ":", "sb3": ","}
+
 
 def list_agents() -> dict[str, str]:
     """Name -> one line, built-in agents first, then those that other packages register."""
@@ -44,8 +48,19 @@ def list_agents() -> dict[str, str]:
 
 
 def check_agent(spec: str) -> None:
-    """Raise AgentError when no agent has the name in `NAME[:ARG]`; imports nothing."""
-    name = spec.partition(":")[0]
+    """Raise AgentError when no agent has the name in `NAME[:ARG]`, or the file that it is to read is not there.
+
+    Imports nothing, so that a slip of the pen ends a run before it begins.
+    """
+    name, _, argument = spec.partition(":")
+    _check_name(name)
+    if argument and name in _ON_DISK:
+        path = Path(argument.partition(_ON_DISK[name])[0])
+        if not path.exists():
+            raise AgentError(f"agent {spec!r}: no such file or folder: {path}")
+
+
+def _check_name(name: str) -> None:
     if name in list_agents():
         return
     close = difflib.get_close_matches(name, list_agents(), n=1)
@@ -59,8 +74,8 @@ def make_agent(spec: str) -> Agent:
     Raises:
         AgentError: for an unknown name, a bad argument, or an agent that cannot be imported.
     """
-    check_agent(spec)
     name, _, argument = spec.partition(":")
+    _check_name(name)
     try:
         if name in BUILT_IN:
             module, _, attribute = BUILT_IN[name][0].partition(":")

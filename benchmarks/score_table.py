@@ -32,6 +32,9 @@ class Options:
 
 def scores(folders: list[Path]) -> dict[str, Interval]:
     """Driving score, success rate and route completion of a run, or of one a seed on the same routes, 0..100."""
+    for folder in folders:
+        if not (folder / "summary.json").is_file():
+            raise SystemExit(f"{folder}: no summary.json; name the folder of an evaluation that has ended")
     runs = [json.loads((folder / "summary.json").read_text())["routes"] for folder in folders]
     order = [(route["route_id"], route["repetition"]) for route in runs[0]]
     by_route = [{(route["route_id"], route["repetition"]): route for route in run} for run in runs]

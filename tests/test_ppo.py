@@ -298,6 +298,17 @@ def test_an_agent_that_is_not_there_is_named(argument, message, tmp_path, monkey
         make_agent(f"sb3:{argument}")
 
 
+@pytest.mark.parametrize(
+    "agent", ["sb3:nowhere.safetensors", "token:nowhere,temperature=0.5", "vla:nowhere", "official:nowhere.py:config"]
+)
+def test_a_run_does_not_begin_with_an_agent_that_is_not_on_disk(agent, tmp_path):
+    run = [sys.executable, str(ROOT / "run_eval.py"), "--routes", "smoke", "--agent", agent, "--out", "out"]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert f"agent '{agent}': no such file or folder: nowhere" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def command(*arguments: str) -> list[str]:
     small = ("--routes", "smoke", "--validation", "", "--worlds", "16", "--rollout", "32", "--batch-size", "128")
     return [sys.executable, str(ROOT / "run_train.py"), "ppo", *small, "--hidden", "32", "32", *arguments]
