@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from envs.world import WorldBatch
+from simulator.errors import AgentError
 
 if TYPE_CHECKING:
     import torch
@@ -105,7 +106,7 @@ class Policy(ABC):
 
     def view_spec(self) -> dict[str, Any]:
         """What `observer` makes, as JSON, for `agents.views.make_view`."""
-        raise NotImplementedError(f"{self.name} cannot be served")
+        raise AgentError(f"a {self.name} policy cannot be served")
 
     @abstractmethod
     def act(self, rows: Rows, uniforms: np.ndarray | None = None, *, n: int = 1, temperature: float = 1.0) -> Decisions:
@@ -133,7 +134,7 @@ class Policy(ABC):
     @contextmanager
     def reference(self) -> Iterator[None]:
         """Inside it `logp` answers for the frozen reference model."""
-        raise NotImplementedError(f"{self.name} has no reference model")
+        raise AgentError(f"a {self.name} policy has no reference model")
         yield
 
     def label(self, rows: Rows, trajectories: np.ndarray, offsets: np.ndarray) -> np.ndarray:
@@ -142,7 +143,7 @@ class Policy(ABC):
         Args:
             rows: what is seen. trajectories: float64[N, W, 3]. offsets: float64[N, W] m of them from the path.
         """
-        raise NotImplementedError(f"{self.name} cannot imitate")
+        raise AgentError(f"a {self.name} policy cannot imitate")
 
     def fit_scale(self, rows: Rows) -> None:  # noqa: B027 - not every policy scales its input
         """Take the scale of what is seen from data, before imitation."""
@@ -153,7 +154,7 @@ class Policy(ABC):
 
     def add_critic(self) -> Iterable[torch.nn.Parameter]:
         """Give it a value network of its own, for actor-critic training; its parameters."""
-        raise NotImplementedError(f"{self.name} has no value network, which PPO needs")
+        raise AgentError(f"a {self.name} policy has no value network, which PPO needs")
 
     @abstractmethod
     def save(self, folder: str) -> None:

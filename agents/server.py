@@ -107,12 +107,13 @@ class PolicyServer:
             agent: serve this one in place of `spec`'s.
 
         Raises:
-            AgentError: when the agent cannot be made.
+            AgentError: when the agent cannot be made, or not served.
             OSError: when the port is taken.
         """
         self._spec, self._maps = spec, maps
         made = agent or make_agent(spec)
         self.policy: Policy | None = made.policy if isinstance(made, PolicyAgent) else None
+        self._view: dict[str, Any] = {} if self.policy is None else self.policy.view_spec()
         self._window_s, self._max_batch, self._idle_s = window_s, max_batch, idle_s
         self.calls = self.decisions = 0
         self._requests: queue.Queue[_Request | None] = queue.Queue()
@@ -181,7 +182,7 @@ class PolicyServer:
             total, trainable = self.policy.size()
             welcome |= {
                 "kind": "policy",
-                "view": self.policy.view_spec(),
+                "view": self._view,
                 "sample_size": self.policy.sample_size,
                 "parameters": [total, trainable],
             }

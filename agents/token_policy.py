@@ -83,7 +83,7 @@ class TokenPolicy(Policy):
 
     def view_spec(self) -> dict[str, Any]:
         if isinstance(self.tokens, CommandTokens):
-            raise NotImplementedError("a policy that says commands cannot be served: it needs what drives by them")
+            raise AgentError("a policy that says commands cannot be served: it needs what drives by them")
         return {"view": "token", "observation": self.config.observation, "flat": self.config.flat}
 
     @torch.no_grad()

@@ -17,6 +17,7 @@ from envs.actions.route_command import CHOICES, SPEEDS
 from envs.routes import RouteBatch
 from envs.vector_env import load_routes
 from envs.world import EpisodeStart, WorldBatch
+from simulator.errors import AgentError
 from simulator.state import EGO
 
 
@@ -105,6 +106,7 @@ def test_commands_are_kept_in_a_folder_like_other_tokens(tmp_path: Path):
 @pytest.mark.parametrize("flat", [False, True])
 def test_a_policy_that_says_commands_drives_from_its_folder(flat: bool, routes: RouteBatch, tmp_path: Path):
     pytest.importorskip("torch")
+    from agents.server import PolicyServer
     from agents.token_agent import TokenAgent
     from agents.token_policy import TokenPolicy, TokenPolicyConfig
     from agents.token_view import make_token_view, view_shape
@@ -125,3 +127,5 @@ def test_a_policy_that_says_commands_drives_from_its_folder(flat: bool, routes: 
     assert len(heard) == 12
     assert len(set(np.round(heard, 3))) > 1
     assert batch.criteria["driven_distance"][0] > 1.0
+    with pytest.raises(AgentError, match="says commands cannot be served"):  # at the start, not when a client comes
+        PolicyServer(f"token:{tmp_path}")
