@@ -63,7 +63,7 @@ def depth_in(w: np.void, i: int, points: np.ndarray) -> float:
     return float(np.minimum(w["half_length"][i] - along, w["half_width"][i] - across).max())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     x=st.floats(-7.0, 7.0),
     y=st.floats(-7.0, 7.0),
@@ -87,7 +87,7 @@ def test_overlap_agrees_with_points_inside_both_boxes(
         assert math.hypot(nx, ny) == pytest.approx(1.0)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     x=st.floats(-3.0, 3.0), y=st.floats(-2.0, 2.0), yaw=st.floats(-math.pi, math.pi), other=st.floats(-math.pi, math.pi)
 )

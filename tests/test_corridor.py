@@ -319,7 +319,7 @@ def check_flow(positions: np.ndarray, scenario_type: str, flow: dict[str, tuple[
 # ---- any route -------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25)
 @given(
     heading=st.floats(-3.1, 3.1),
     bend=st.floats(-0.8, 0.8),

@@ -66,7 +66,7 @@ def act(drive: Drive, what: str, number: int) -> None:
             switches["scenario_timeouts"] += 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(drives)
 def test_scores_stay_in_their_bounds_and_completion_never_falls(drive_steps: list[tuple[str, int]]) -> None:
     drive = begin()
@@ -87,7 +87,7 @@ def test_scores_stay_in_their_bounds_and_completion_never_falls(drive_steps: lis
     assert route_status(drive.c).split(" - ")[0] in ("Completed", "Failed")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(drives, drives)
 def test_copy_of_the_records_goes_on_alike(before: list[tuple[str, int]], after: list[tuple[str, int]]) -> None:
     drive = begin()
@@ -106,7 +106,7 @@ def test_copy_of_the_records_goes_on_alike(before: list[tuple[str, int]], after:
     assert np.array_equal(untouched.criteria, drive.criteria)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(drives, st.sampled_from([r for r in RouteEnd if r >= RouteEnd.TICK_CAP]))
 def test_closing_twice_is_closing_once(drive_steps: list[tuple[str, int]], reason: RouteEnd) -> None:
     drive = begin()
@@ -118,7 +118,7 @@ def test_closing_twice_is_closing_once(drive_steps: list[tuple[str, int]], reaso
     assert np.array_equal(drive.criteria, once)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32))
 def test_reset_forgets_whatever_the_record_held(seed: int) -> None:
     garbage = np.random.default_rng(seed).bytes(CRITERIA.itemsize)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sim_world import BEND_RADIUS, CAR, EAST, NORTH, SOUTH, Traffic, crossroads, crowd, smoke, with_track
 
@@ -36,7 +36,6 @@ def gap_between(traffic: Traffic, follower: int, leader: int) -> float:
     gap=st.one_of(st.floats(-1.0, 200.0), st.just(FREE)),
     leader=st.floats(0.0, 60.0),
 )
-@settings(deadline=None)
 def test_idm_stays_within_its_accelerations(speed: float, wanted: float, gap: float, leader: float) -> None:
     assert -HARD_BRAKE <= idm(speed, wanted, gap, leader, 1.2, 2.0) <= MAX_ACCELERATION
 

@@ -222,7 +222,7 @@ controls = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(speed=st.floats(0.0, 70.0), sequence=controls)
 def test_any_forward_drive_keeps_speed_finite_and_not_negative(speed: float, sequence: list) -> None:
     w = car_on_open_ground(speed)
@@ -235,7 +235,7 @@ def test_any_forward_drive_keeps_speed_finite_and_not_negative(speed: float, seq
     assert abs(w["yaw"][EGO]) <= math.pi
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(sequence=controls)
 def test_the_same_controls_give_the_same_bits(sequence: list) -> None:
     twins = [car_on_open_ground(7.0), car_on_open_ground(7.0)]

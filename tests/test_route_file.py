@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scenarios.route import (
@@ -203,7 +203,6 @@ def without_places(route: Route) -> Route:
     return replace(route, file="", line=0, scenarios=tuple(replace(s, line=0, route_id="") for s in route.scenarios))
 
 
-@settings(deadline=None)
 @given(st.lists(routes, min_size=1, max_size=3))
 def test_what_is_written_reads_back_the_same(tmp_path_factory, generated):
     path = tmp_path_factory.mktemp("round") / "routes.xml"

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scenarios.route_file import read_routes
@@ -234,7 +234,6 @@ def cheapest(graph: dict[int, dict[int, int]], source: int) -> dict[int, int]:
     return cost
 
 
-@settings(deadline=None)
 @given(edges)
 def test_the_search_finds_a_cheapest_path(graph):
     cost = cheapest(graph, 0)

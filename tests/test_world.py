@@ -256,7 +256,7 @@ def test_all_actors_stay_finite_and_in_their_slots_on_every_route() -> None:
             assert len(set(ids.tolist())) == len(ids)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     seed=st.integers(0, 2**31 - 1),
     pedals=st.lists(st.tuples(st.floats(-1.0, 1.0), st.floats(-1.0, 1.0)), min_size=4, max_size=4),
