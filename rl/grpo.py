@@ -124,8 +124,17 @@ class GrpoTrainer:
             return self.ticks // every > before // every or self._done()
         return self.update % self.settings.evaluate_every == 0
 
+    def _rate(self) -> float:
+        """Learning rate of the next update."""
+        settings = self.settings
+        done = self.ticks / settings.max_ticks if settings.max_ticks else self.update / settings.updates
+        return settings.learning_rate * (1.0 - (1.0 - settings.final_rate) * min(done, 1.0))
+
     def step(self) -> dict[str, float]:
         """One collection and its update."""
+        rate = self._rate()
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
         collection = self._sampler.collect(self._draws)
         set_advantages(collection.groups, self.settings)
         began = time.perf_counter()
@@ -140,6 +149,7 @@ class GrpoTrainer:
             "ticks": float(self.ticks),
             **collection_measures(collection),
             **learned,
+            "learning_rate": rate,
             "simulate_s": collection.simulate_s,
             "infer_s": collection.infer_s,
             "update_s": update_s,

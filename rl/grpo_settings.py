@@ -110,7 +110,9 @@ class GrpoSettings:
     minibatch: int = 256
     """Decisions a step of the optimiser."""
     learning_rate: float = 3e-4
-    """Of AdamW."""
+    """Of AdamW, at the start."""
+    final_rate: float = 1.0
+    """Share of the learning rate that is left at the end; it falls linearly over `max_ticks`, or else over `updates`."""
     value_rate: float = 1e-3
     """Of the value network's AdamW (PPO)."""
     max_ticks: int = 0
@@ -140,6 +142,8 @@ class GrpoSettings:
             training_reward(self.reward)
         except TrainingError as error:
             found.append(str(error))
+        if not 0.0 <= self.final_rate <= 1.0:
+            found.append(f"final_rate is a share from 0 to 1, got {self.final_rate}")
         if self.target_kl < 0.0:
             found.append(f"target_kl is 0 or more, got {self.target_kl}")
         for name in ("evaluate_every", "checkpoint_every"):

@@ -122,13 +122,20 @@ class SingleRides:
     def state(self) -> dict[str, np.ndarray]:
         found = ride_state(self._tasks, self._batch, self._agent)
         found["begun"] = np.array([self._begun])
-        found["reward"] = self._rewarder.memory.view(np.uint8).copy()
+        for b in range(self._batch.num_worlds):
+            memory, windows = self._rewarder.snapshot(b)
+            found[f"{b}/reward"] = memory.view(np.uint8)
+            found |= {f"{b}/window/{k}": array for k, array in enumerate(windows[:-1])}
         return found
 
     def load_state(self, state: dict[str, np.ndarray]) -> None:
         load_rides(state, self._tasks, self._batch, self._agent)
         self._begun = bool(state["begun"][0])
-        self._rewarder.memory.view(np.uint8)[:] = state["reward"]
+        for b in range(self._batch.num_worlds):
+            memory = np.ascontiguousarray(state[f"{b}/reward"]).view(self._rewarder.memory.dtype)
+            count = sum(name.startswith(f"{b}/window/") for name in state)
+            windows = [state[f"{b}/window/{k}"] for k in range(count)]
+            self._rewarder.restore(b, (memory, (*windows, ()) if windows else ()))
 
 
 def generalised_advantages(

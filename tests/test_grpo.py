@@ -150,9 +150,17 @@ def test_settings_that_make_no_sense_are_refused(changes: dict, words: str):
         settings(changes.pop("group_kind", "decision"), **changes)
 
 
-@pytest.mark.parametrize("kind", ["episode", "decision", "single"])
-def test_a_resumed_run_ends_with_the_same_weights(kind: str, routes: RouteBatch, tmp_path: Path):
-    changes = {"group_rollout": 5, "group_value_warmup": 0} if kind == "single" else {}
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("episode", {}),
+        ("decision", {"final_rate": 0.1}),
+        ("single", {"group_rollout": 5, "group_value_warmup": 0}),
+        # A window of PDMS takes 40 states of 0.1 s: the first ends in the second half.
+        ("single", {"group_rollout": 25, "group_value_warmup": 0, "reward": "pdms"}),
+    ],
+)
+def test_a_resumed_run_ends_with_the_same_weights(kind: str, changes: dict, routes: RouteBatch, tmp_path: Path):
     chosen = settings(kind, loss_kl=0.05, **changes)
     whole, halves = small_policy(), small_policy()
     last = GrpoTrainer(whole, routes, chosen, tmp_path / "whole", train=[0, 4]).run()
