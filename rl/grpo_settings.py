@@ -112,7 +112,7 @@ class GrpoSettings:
     learning_rate: float = 3e-4
     """Of AdamW, at the start."""
     final_rate: float = 1.0
-    """Share of the learning rate that is left at the end; it falls linearly over `max_ticks`, or else over `updates`."""
+    """Share of the learning rate left at the end; it falls linearly over `max_ticks`, or else over `updates`."""
     value_rate: float = 1e-3
     """Of the value network's AdamW (PPO)."""
     max_ticks: int = 0
