@@ -8,6 +8,7 @@ import re
 import select
 import shlex
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from simulator.errors import EvaluationError
 PROTOCOLS = ("0.9.15", "0.9.16")
 
 _UP = b" is served on "  # in the line that our server prints when clients can connect
+_COMPILE_S = 900.0  # for a first start on a slow machine; on two cores it takes about a minute
 
 _SCRIPT = """#!/bin/sh
 # The official evaluator calls this as it calls CARLA's own script:
@@ -105,7 +107,8 @@ def start_once(servers: Servers, port: int, log: Path) -> bool:
     command = [str(servers.carla_root / "CarlaUE4.sh"), f"-carla-rpc-port={port}"]
     group = ProcessGroup(command, cwd=servers.carla_root, environment=os.environ)
     try:
-        while _UP not in said and group.poll() is None:
+        until = time.monotonic() + _COMPILE_S
+        while _UP not in said and group.poll() is None and time.monotonic() < until:
             select.select([group.output], [], [], 0.5)
             with contextlib.suppress(BlockingIOError):
                 said += os.read(group.output, 1 << 16)
