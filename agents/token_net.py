@@ -8,6 +8,8 @@ from torch.nn import functional as F
 
 from agents.token_view import ViewShape
 
+_LEAST_SCALE, _MOST = 0.1, 10.0  # of inputs: the least deviation they are divided by, and what they are cut at after it
+
 
 class Block(nn.Module):
     """Attention and a feed-forward net, each on normalised input and added to it."""
@@ -86,11 +88,14 @@ class TokenNet(nn.Module):
 
     @torch.no_grad()
     def fit_scale(self, rows: dict[str, Tensor]) -> None:
-        """Take mean and deviation of the inputs from data, so that all are of the order of one."""
+        """Take mean and deviation of the inputs from data, so that all are of the order of one.
+
+        What hardly varied in the data would be blown up where it does: a deviation counts as a tenth at least.
+        """
         for name, values in [("ego", rows["ego"])] + [(n, rows[n][rows[f"{n}_mask"]]) for n in self.shape.sets]:
             if len(values) > 1:
                 getattr(self, f"{name}_mean").copy_(values.mean(0))
-                getattr(self, f"{name}_scale").copy_(values.std(0).clamp(min=1e-3))
+                getattr(self, f"{name}_scale").copy_(values.std(0).clamp(min=_LEAST_SCALE))
 
     def forward(self, rows: dict[str, Tensor], said: Tensor) -> tuple[Tensor, Tensor]:
         """Logits float[N, t + 1, V] after 0..t tokens, and values float[N]. `said`: int64[N, t], t < length."""
@@ -115,14 +120,17 @@ class TokenNet(nn.Module):
 
     def _see(self, rows: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Tokens float[N, L, width] of what is seen, and which of them are there."""
-        parts = [self.ego((rows["ego"].float() - self.ego_mean) / self.ego_scale)[:, None]]
+        parts = [self.ego(self._scaled(rows, "ego"))[:, None]]
         present = [torch.ones(len(parts[0]), 1, dtype=torch.bool)]
         for name in self.shape.sets:
-            scaled = (rows[name].float() - getattr(self, f"{name}_mean")) / getattr(self, f"{name}_scale")
-            parts.append(self.sets[name](scaled.clamp(-10.0, 10.0)))
+            parts.append(self.sets[name](self._scaled(rows, name)))
             present.append(rows[f"{name}_mask"])
         if self.shape.image is not None:
             picture = self.stem(rows["image"].float() / 255.0).flatten(2).transpose(1, 2) + self.grid
             parts.append(picture)
             present.append(torch.ones(picture.shape[:2], dtype=torch.bool))
         return torch.cat(parts, dim=1), torch.cat(present, dim=1)
+
+    def _scaled(self, rows: dict[str, Tensor], name: str) -> Tensor:
+        mean, scale = getattr(self, f"{name}_mean"), getattr(self, f"{name}_scale")
+        return ((rows[name].float() - mean) / scale).clamp(-_MOST, _MOST)
