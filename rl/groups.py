@@ -124,7 +124,7 @@ class EpisodeGroups:
         self._tasks.order = [int(k) for k in state["order"]]
 
 
-MAX_ROOTS = 64
+MAX_ROOTS = 256
 
 
 class DecisionGroups:

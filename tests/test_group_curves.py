@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.grpo import Draw, curves, draw, interval, table
+from benchmarks.grpo import Draw, curves, draw, interval, speeds, table
 
 
 def run(folder: Path, scores: list[float]) -> None:
@@ -28,6 +28,8 @@ def test_curves_count_simulated_seconds_and_end_with_the_shortest_run(tmp_path: 
     seconds, scores = found["decision"]
     assert seconds.tolist() == [0.0, 200.0]
     assert scores.tolist() == [[50.0, 60.0], [50.0, 64.0]]
+    shown = [next(iter(column.cells)) for column in speeds(tmp_path).columns]
+    assert shown == ["decision groups", "greedy", "56.0", "55.0, 57.0", "62.0", "0.1"]
     pytest.importorskip("matplotlib")
     draw(Draw(tmp_path, tmp_path / "curves.png"))
     assert (tmp_path / "curves.png").stat().st_size > 10_000
