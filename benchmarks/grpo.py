@@ -29,13 +29,14 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
         "dr_grpo",
         {
             "group_kind": "decision",
-            "group_groups": 128,
+            "group_groups": 64,
             "group_size": 4,
             "group_horizon": 240,
             "group_spacing": 48,
             "group_credit": "all",
             "group_continuation": "sample",
-            "group_discount": 0.98,
+            "group_bootstrap": True,
+            "group_discount": 0.99,
         },
     ),
     "episode": ("dr_grpo", {"group_kind": "episode", "group_groups": 16, "group_max_seconds": 90.0}),
@@ -45,7 +46,7 @@ BEFORE = "before.json"  # held-out measures of the policy that all begin with
 MEASURES = {"greedy": "held_out_driving_score", "sampled": "held_out_sampled_driving_score"}  # on validation routes
 NAMES = {"decision": "decision groups", "episode": "episode groups", "ppo": "PPO"}
 SHARED: dict[str, Any] = {
-    "epochs": 4, "minibatch": 1024, "target_kl": 0.03, "loss_entropy": 0.03, "final_rate": 0.1,
+    "epochs": 4, "minibatch": 1024, "target_kl": 0.03, "loss_entropy": 0.02, "final_rate": 0.1,
 }  # fmt: skip
 
 
@@ -57,7 +58,7 @@ class Train:
     """The imitated policy to begin with."""
     out: Path
     """A folder for each run goes here: METHOD-SEED."""
-    ticks: int = 10_000_000
+    ticks: int = 8_000_000
     """Ticks of 0.05 s that each run simulates."""
     every: int = 1_000_000
     """Ticks between evaluations on the validation routes."""
