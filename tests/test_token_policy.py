@@ -91,6 +91,18 @@ def test_it_comes_back_from_disk(tmp_path: Path):
         TokenPolicy.load(tmp_path)
 
 
+def test_what_hardly_varied_in_the_data_is_not_blown_up_where_it_does():
+    policy, data, rows = small_policy(1), made_up_rows(100, seed=5), made_up_rows(4)
+    data["ego"][:, 0] = 0.0
+    policy.fit_scale(data)
+    said = []
+    for value in (0.0, 0.9, 1.0, 50.0):  # ten deviations of the least size are 1.0
+        rows["ego"][:, 0] = value
+        said.append(policy.act(rows).logp)
+    assert not np.array_equal(said[1], said[2])
+    assert np.array_equal(said[2], said[3])
+
+
 def test_the_reference_stays_as_it_was():
     policy, rows = small_policy(1), made_up_rows(4)
     policy.freeze_reference()
