@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from agents.policy import Decisions
+from agents.policy import Decisions, Observer
+from agents.token_view import CommandView
 from agents.tokens.track import PLAN_TICKS, lay_plan, track_plans
 from envs.actions.route_command import CHOICES, FULL_SPEED, MAX_OFFSET, SHIFT, follow_commands
 from envs.world import WorldBatch
@@ -127,3 +128,8 @@ class CommandFollower(Follower):
 
     def restore(self, index: int, snapshot: dict[str, np.ndarray]) -> None:
         self.wanted[index], self._actions[index] = snapshot["wanted"][0], snapshot["command"][0]
+
+
+def make_follower(batch: WorldBatch, observer: Observer) -> Follower:
+    """What drives by the decisions of a policy that sees with `observer`."""
+    return CommandFollower(batch, observer.wanted) if isinstance(observer, CommandView) else PlanFollower(batch)

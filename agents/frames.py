@@ -13,7 +13,7 @@ from typing import Any
 import msgpack
 import numpy as np
 
-PROTOCOL = 1
+PROTOCOL = 2
 MAX_FRAME = 256 * 2**20  # bytes
 _LENGTH = struct.Struct(">I")
 _KINDS = "biuf"

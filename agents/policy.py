@@ -100,9 +100,9 @@ class Policy(ABC):
 
     def follower(self, batch: WorldBatch, observer: Observer) -> Follower:
         """What drives by its decisions; `observer` is the one of the same batch."""
-        from agents.following import PlanFollower
+        from agents.following import make_follower
 
-        return PlanFollower(batch)
+        return make_follower(batch, observer)
 
     def view_spec(self) -> dict[str, Any]:
         """What `observer` makes, as JSON, for `agents.views.make_view`."""

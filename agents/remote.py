@@ -94,6 +94,7 @@ class RemotePolicy(Policy):
     def __init__(self, line: Line) -> None:
         self._line = line
         self.sample_size = int(line.welcome["sample_size"])
+        self.decision_ticks = int(line.welcome["decision_ticks"])
         self._view = dict(line.welcome["view"])
 
     def observer(self, batch: WorldBatch) -> Observer:

@@ -184,6 +184,7 @@ class PolicyServer:
                 "kind": "policy",
                 "view": self._view,
                 "sample_size": self.policy.sample_size,
+                "decision_ticks": self.policy.decision_ticks,
                 "parameters": [total, trainable],
             }
         client.send(welcome)

@@ -17,10 +17,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from agents.following import CommandFollower, Follower, PlanFollower
-from agents.policy import Decisions, LogProb, Observer, Policy, Rows, pick, repeat_rows
+from agents.policy import Decisions, LogProb, Policy, Rows, pick, repeat_rows
 from agents.token_net import TokenNet
-from agents.token_view import CommandView, TokenView, ViewShape, make_token_view
+from agents.token_view import TokenView, ViewShape, make_token_view
 from agents.tokens.base import ActionTokens
 from agents.tokens.bins import CoordinateBins
 from agents.tokens.codebook import SegmentCodebook, features
@@ -78,13 +77,9 @@ class TokenPolicy(Policy):
     def observer(self, batch: WorldBatch) -> TokenView:
         return make_token_view(self.config.observation, self.tokens, self.config.flat, batch)
 
-    def follower(self, batch: WorldBatch, observer: Observer) -> Follower:
-        return CommandFollower(batch, observer.wanted) if isinstance(observer, CommandView) else PlanFollower(batch)
-
     def view_spec(self) -> dict[str, Any]:
-        if isinstance(self.tokens, CommandTokens):
-            raise AgentError("a policy that says commands cannot be served: it needs what drives by them")
-        return {"view": "token", "observation": self.config.observation, "flat": self.config.flat}
+        commands = isinstance(self.tokens, CommandTokens)
+        return {"view": "token", "observation": self.config.observation, "flat": self.config.flat, "commands": commands}
 
     @torch.no_grad()
     def act(self, rows: Rows, uniforms: np.ndarray | None = None, *, n: int = 1, temperature: float = 1.0) -> Decisions:

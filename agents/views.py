@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agents.policy import Observer
-from agents.token_view import TokenView
+from agents.token_view import CommandView, TokenView
 from envs.world import WorldBatch
 from simulator.errors import AgentError
 
@@ -17,7 +17,8 @@ def make_view(spec: dict[str, Any], batch: WorldBatch) -> Observer:
         AgentError: for a view that is not known, or of another version.
     """
     if spec.get("view") == "token":
-        return TokenView(str(spec["observation"]), batch, bool(spec.get("flat", False)))
+        kind = CommandView if spec["commands"] else TokenView
+        return kind(str(spec["observation"]), batch, bool(spec["flat"]))
     if spec.get("view") == "cameras":
         from agents.vla.view import CameraView, VlaView  # camera kernels, rarely needed
 

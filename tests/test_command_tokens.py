@@ -17,7 +17,6 @@ from envs.actions.route_command import CHOICES, SPEEDS
 from envs.routes import RouteBatch
 from envs.vector_env import load_routes
 from envs.world import EpisodeStart, WorldBatch
-from simulator.errors import AgentError
 from simulator.state import EGO
 
 
@@ -106,6 +105,7 @@ def test_commands_are_kept_in_a_folder_like_other_tokens(tmp_path: Path):
 @pytest.mark.parametrize("flat", [False, True])
 def test_a_policy_that_says_commands_drives_from_its_folder(flat: bool, routes: RouteBatch, tmp_path: Path):
     pytest.importorskip("torch")
+    from agents.registry import make_agent
     from agents.server import PolicyServer
     from agents.token_agent import TokenAgent
     from agents.token_policy import TokenPolicy, TokenPolicyConfig
@@ -127,5 +127,13 @@ def test_a_policy_that_says_commands_drives_from_its_folder(flat: bool, routes: 
     assert len(heard) == 12
     assert len(set(np.round(heard, 3))) > 1
     assert batch.criteria["driven_distance"][0] > 1.0
-    with pytest.raises(AgentError, match="says commands cannot be served"):  # at the start, not when a client comes
-        PolicyServer(f"token:{tmp_path}")
+    again = WorldBatch(routes, 1)
+    again.reset(0, EpisodeStart(0, 0))
+    with PolicyServer(f"token:{tmp_path}") as server:  # as often, and by the same controllers
+        remote = make_agent(f"remote:127.0.0.1:{server.address[1]},temperature=1.0")
+        remote.bind(again)
+        remote.reset(0, 0)
+        for _ in range(60):
+            again.tick(remote.act())
+    assert remote.inference_costs()["decisions"] == 12
+    assert np.array_equal(again.worlds["x"], batch.worlds["x"])

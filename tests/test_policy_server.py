@@ -183,7 +183,7 @@ def test_nonsense_from_a_server_is_counted_and_the_vehicle_stops():
     policy = small_policy(1)
     welcome = {
         "type": "welcome", "protocol": PROTOCOL, "agent": "x", "kind": "policy", "view": policy.view_spec(),
-        "sample_size": 1, "parameters": [1, 1],
+        "sample_size": 1, "decision_ticks": 10, "parameters": [1, 1],
     }  # fmt: skip
 
     def answer() -> None:
