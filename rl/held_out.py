@@ -12,14 +12,20 @@ from agents.base import Agent
 from envs.routes import RouteBatch
 from envs.vector_env import load_routes
 from envs.world import EpisodeStart, WorldBatch
+from leaderboard_adapters.criteria_state import MIN_SPEED
 from leaderboard_adapters.infractions import build_result
-from leaderboard_adapters.records import RouteResult
+from leaderboard_adapters.records import INFRACTION_NAMES, RouteResult
+from leaderboard_adapters.scores import driven_km
 from rl.config import resolve_routes
 
 
 @dataclass(frozen=True)
 class Score:
-    """Mean driving score and success rate (percent), with bootstrap intervals of 95 % over routes."""
+    """Mean driving score and success rate (percent) with bootstrap intervals of 95 % over routes, and their parts.
+
+    `infraction_penalty`: mean factor, 0..1. `per_km`: entries of each infraction list a driven kilometre, without the
+    min-speed one.
+    """
 
     driving_score: float
     driving_score_low: float
@@ -28,11 +34,15 @@ class Score:
     success_rate_low: float
     success_rate_high: float
     route_completion: float
+    infraction_penalty: float
+    per_km: dict[str, float]
     routes: int
 
     def document(self) -> dict[str, float]:
-        """As plain numbers."""
-        return {name: round(float(value), 3) for name, value in vars(self).items()}
+        """As plain numbers; infractions as `<name>_per_km`."""
+        found = {**vars(self), **{f"{name}_per_km": rate for name, rate in self.per_km.items()}}
+        del found["per_km"]
+        return {name: round(float(value), 3) for name, value in found.items()}
 
 
 def split_routes(routes: RouteBatch, every: int, validation: str = "") -> tuple[list[int], RouteBatch, list[int]]:
@@ -81,5 +91,12 @@ def score_of(results: Sequence[RouteResult], draws: int = 2000, seed: int = 0) -
     picks = np.random.default_rng(seed).integers(len(driving), size=(draws, len(driving)))
     low, high = np.percentile(driving[picks].mean(axis=1), [2.5, 97.5])
     worst, best = np.percentile(success[picks].mean(axis=1), [2.5, 97.5])
-    completion = float(np.mean([r.score_route for r in results]))
-    return Score(driving.mean(), low, high, success.mean(), worst, best, completion, len(driving))
+    names = [infraction.name for result in results for infraction in result.infractions]
+    km = driven_km(results)
+    return Score(
+        driving.mean(), low, high, success.mean(), worst, best,
+        route_completion=float(np.mean([r.score_route for r in results])),
+        infraction_penalty=float(np.mean([r.score_penalty for r in results])),
+        per_km={name: names.count(name) / km for k, name in enumerate(INFRACTION_NAMES) if k != MIN_SPEED},
+        routes=len(driving),
+    )  # fmt: skip

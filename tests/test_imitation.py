@@ -66,7 +66,12 @@ def test_a_policy_that_has_imitated_two_rides_drives_one_of_them(routes: RouteBa
     assert seen[-1]["train_nll"] < 0.4 * seen[0]["train_nll"]
     results = drive_all(PolicyAgent(policy), routes, [(0, 0)])
     assert results[0].score_route > 50.0
-    assert score_of(results).routes == 1
+    score = score_of(results).document()
+    assert score["routes"] == 1
+    hit = sum(infraction.name == "collisions_vehicle" for infraction in results[0].infractions)
+    km = results[0].route_length / 1000.0 * results[0].score_route / 100.0
+    assert score["collisions_vehicle_per_km"] == pytest.approx(hit / km, abs=1e-3)
+    assert score["infraction_penalty"] == pytest.approx(results[0].score_penalty, abs=1e-3)
 
 
 def test_the_expert_corrects_a_student_where_it_has_gone(routes: RouteBatch):
