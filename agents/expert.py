@@ -98,9 +98,7 @@ def steer_line(w, e, routes):  # type: ignore[no-untyped-def]
     x, y, yaw, curvature = path_pose(routes, w.route, s)
     offset, slope, second = offset_at(e, s, w.path_s)
     bend = line_curvature(curvature, offset, slope, second)
-    return steer_on_line(
-        w, x - math.sin(yaw) * offset, y + math.cos(yaw) * offset, yaw + math.atan(slope), bend, ahead
-    )
+    return steer_on_line(w, x - math.sin(yaw) * offset, y + math.cos(yaw) * offset, yaw + math.atan(slope), bend, ahead)
 
 
 @kernel

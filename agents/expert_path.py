@@ -54,9 +54,7 @@ def profile_now(e, s):  # type: ignore[no-untyped-def]
 @kernel
 def trial_at(sheet, s):  # type: ignore[no-untyped-def]
     """As `profile_now`, for the profile on trial."""
-    return profile_at(
-        sheet.trial_s, sheet.trial_d, sheet.trial_count[0], sheet.trial_slope[0], sheet.trial_bend[0], s
-    )
+    return profile_at(sheet.trial_s, sheet.trial_d, sheet.trial_count[0], sheet.trial_slope[0], sheet.trial_bend[0], s)
 
 
 @kernel

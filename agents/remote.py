@@ -104,9 +104,7 @@ class RemotePolicy(Policy):
         return self._view
 
     def act(self, rows: Rows, uniforms: np.ndarray | None = None, *, n: int = 1, temperature: float = 1.0) -> Decisions:
-        answer = self._line.ask(
-            {"type": "act", "rows": rows, "uniforms": uniforms, "n": n, "temperature": temperature}
-        )
+        answer = self._line.ask({"type": "act", "rows": rows, "uniforms": uniforms, "n": n, "temperature": temperature})
         return Decisions(**{name: value for name, value in answer.items() if name not in ("type", "id")})
 
     def logp(self, rows: Rows, tokens: np.ndarray, mask: np.ndarray, *, temperature: float = 1.0) -> LogProb:

@@ -316,9 +316,7 @@ def command(*arguments: str) -> list[str]:
 
 def test_an_interrupt_saves_and_the_run_can_go_on(tmp_path):
     folder = tmp_path / "run"
-    process = subprocess.Popen(
-        command("--steps", "100000000", "--out", str(folder)), stderr=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen(command("--steps", "100000000", "--out", str(folder)), stderr=subprocess.PIPE, text=True)
     try:
         until = time.monotonic() + 120.0
         while not (folder / "log.jsonl").exists() and time.monotonic() < until:
