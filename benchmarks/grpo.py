@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,30 +24,10 @@ from rich.table import Table
 
 from simulator.state import TICK_SECONDS
 
-METHODS: dict[str, tuple[str, dict[str, Any]]] = {
-    "decision": (
-        "dr_grpo",
-        {
-            "group_kind": "decision",
-            "group_groups": 64,
-            "group_size": 4,
-            "group_horizon": 240,
-            "group_spacing": 48,
-            "group_credit": "all",
-            "group_continuation": "sample",
-            "group_bootstrap": True,
-            "group_discount": 0.99,
-        },
-    ),
-    "episode": ("dr_grpo", {"group_kind": "episode", "group_groups": 16, "group_max_seconds": 90.0}),
-    "ppo": ("ppo", {"group_groups": 8, "group_rollout": 128, "group_discount": 0.99}),
-}
+METHODS = {"decision": "decision_groups", "episode": "episode_groups", "ppo": "ppo"}  # settings of rl/settings
 BEFORE = "before.json"  # held-out measures of the policy that all begin with
 MEASURES = {"greedy": "held_out_driving_score", "sampled": "held_out_sampled_driving_score"}  # on validation routes
 NAMES = {"decision": "decision groups", "episode": "episode groups", "ppo": "PPO"}
-SHARED: dict[str, Any] = {
-    "epochs": 4, "minibatch": 1024, "target_kl": 0.03, "loss_entropy": 0.02, "final_rate": 0.1,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -68,8 +48,6 @@ class Train:
     """Which of them."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Seeds of the runs."""
-    learning_rate: float = 3e-4
-    """Of all methods, at the start."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +80,7 @@ def train(options: Train) -> None:
     from envs.vector_env import load_routes
     from rl.config import resolve_routes
     from rl.grpo import GrpoTrainer
-    from rl.grpo_settings import recipe
+    from rl.grpo_settings import load_settings, settings_file
 
     torch.set_num_threads(1)
     routes = load_routes(resolve_routes("minitown_train"))
@@ -115,10 +93,9 @@ def train(options: Train) -> None:
                 folder.mkdir(parents=True)
             except FileExistsError:  # done, or begun by another process
                 continue
-            name, changes = METHODS[method]
-            settings = recipe(
-                name, 1, **changes, **SHARED, updates=10**6, max_ticks=options.ticks, evaluate_ticks=options.every,
-                checkpoint_every=10**6, seed=seed, learning_rate=options.learning_rate,
+            settings = replace(
+                load_settings(settings_file(METHODS[method])),
+                max_ticks=options.ticks, evaluate_ticks=options.every, seed=seed,
             )  # fmt: skip
             policy = TokenPolicy.load(options.policy)
             began, used = time.perf_counter(), time.process_time()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from rl.grpo_settings import PRESETS, GrpoSettings, load_settings, recipe
+from rl.grpo_settings import PRESETS, GrpoSettings, load_settings, recipe, settings_file
+from simulator.errors import TrainingError
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,10 @@ class GrpoOptions:
     measure_seeds: int = 1
     """Worlds on each of them."""
 
+    like: Annotated[str, tyro.conf.arg(metavar="NAME|FILE")] = ""
+    """Begin with the settings of `rl/settings` that are called so (decision_groups, episode_groups, ppo), or of another
+    run's settings.json, in place of the recipe's; options change them."""
+
     resume: bool = False
     """Go on with the run in the folder, with its settings, bit by bit."""
 
@@ -48,19 +54,24 @@ class GrpoOptions:
 def main(arguments: Sequence[str]) -> int:
     """Run the command; its exit code."""
     named = bool(arguments) and arguments[0] in PRESETS
-    options = parse(arguments[0] if named else "grpo", list(arguments[1:] if named else arguments))
+    options = parse(arguments[0] if named else "", list(arguments[1:] if named else arguments))
     print(json.dumps(run(options)))
     return 0
 
 
 def parse(name: str, arguments: Sequence[str]) -> GrpoOptions:
-    """Options of a command line whose defaults are the recipe's."""
-    resumed = _value(arguments, "--out") if "--resume" in arguments else None
-    folder = _value(arguments, "--policy")
-    default = load_settings(Path(resumed) / "settings.json") if resumed else recipe(name, _longest(folder))
+    """Options of a command line whose defaults are the recipe's. Without a name: GRPO, or as `--like` says."""
+    if "--resume" in arguments and (out := _value(arguments, "--out")):
+        default = load_settings(Path(out) / "settings.json")
+    elif like := _value(arguments, "--like"):
+        default = _fitting(load_settings(settings_file(like)), _longest(_value(arguments, "--policy")))
+        if name and name != default.recipe:
+            raise TrainingError(f"--like {like} is of recipe {default.recipe}, not {name}")
+    else:
+        default = recipe(name or "grpo", _longest(_value(arguments, "--policy")))
     return tyro.cli(
         GrpoOptions,
-        prog=f"run_train.py grpo {name}",
+        prog=f"run_train.py grpo {name}".strip(),
         args=list(arguments),
         default=GrpoOptions(tyro.MISSING, tyro.MISSING, default),
         config=(tyro.conf.FlagCreatePairsOff,),
@@ -114,6 +125,13 @@ def _longest(folder: str | None) -> int:
     if not manifest.exists():
         return 1
     return int(json.loads(manifest.read_text(encoding="utf-8"))["length"])
+
+
+def _fitting(settings: GrpoSettings, longest: int) -> GrpoSettings:
+    """The same for a policy of longer or shorter decisions."""
+    if settings.loss.aggregate != "constant":
+        return settings
+    return dataclasses.replace(settings, loss=dataclasses.replace(settings.loss, max_tokens=longest))
 
 
 def _value(arguments: Sequence[str], flag: str) -> str | None:

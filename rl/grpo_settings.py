@@ -252,5 +252,26 @@ def _build(data: Mapping[str, Any]) -> GrpoSettings:
 
 
 def load_settings(path: str | Path) -> GrpoSettings:
-    """Settings from a file that `to_json` wrote, checked."""
-    return GrpoSettings.from_json(Path(path).read_text(encoding="utf-8")).check()
+    """Settings from a file that `to_json` wrote, checked.
+
+    Raises:
+        TrainingError: for a file that is none, or settings that make no sense.
+    """
+    try:
+        return GrpoSettings.from_json(Path(path).read_text(encoding="utf-8")).check()
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{path} holds no settings of a GRPO run: {error}") from error
+
+
+def settings_file(name: str) -> Path:
+    """File of the settings that are called so (`rl/settings`), or the file itself.
+
+    Raises:
+        TrainingError: when there is neither.
+    """
+    own = {path.stem: path for path in sorted((Path(__file__).parent / "settings").glob("*.json"))}
+    if name in own:
+        return own[name]
+    if not Path(name).is_file():
+        raise TrainingError(f"no settings are called {name!r}, and there is no such file; known: {', '.join(own)}")
+    return Path(name)

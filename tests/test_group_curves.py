@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.grpo import Draw, curves, draw, interval, speeds, table
+from benchmarks.grpo import METHODS, Draw, curves, draw, interval, speeds, table
+from rl.grpo_settings import load_settings, settings_file
 
 
 def run(folder: Path, scores: list[float]) -> None:
@@ -33,6 +34,12 @@ def test_curves_count_simulated_seconds_and_end_with_the_shortest_run(tmp_path: 
     pytest.importorskip("matplotlib")
     draw(Draw(tmp_path, tmp_path / "curves.png"))
     assert (tmp_path / "curves.png").stat().st_size > 10_000
+
+
+def test_all_methods_have_as_much_simulated_time():
+    chosen = [load_settings(settings_file(name)) for name in METHODS.values()]
+    assert [settings.group.kind for settings in chosen] == ["decision", "episode", "single"]
+    assert len({(s.max_ticks, s.evaluate_ticks, s.learning_rate, s.reward, s.loss.entropy) for s in chosen}) == 1
 
 
 def test_intervals_cover_seeds_and_routes():

@@ -68,6 +68,26 @@ def test_an_online_run_is_saved_and_goes_on(imitated: Path, tmp_path: Path, caps
     assert (out / "policy" / "policy.json").exists()
 
 
+def test_a_run_begins_with_the_settings_of_another(imitated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    few = ("--group.groups", "2", "--group.horizon", "20", "--group.stagger", "0", "--minibatch", "8", "--updates", "1")
+    started = ["grpo", "--policy", str(imitated / "policy"), "--routes", "smoke", "--measure", "0"]
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert run_train.main([*started, "--out", str(first), "--like", "decision_groups", *few]) == 0
+    settings = json.loads((first / "settings.json").read_text())
+    assert settings["recipe"] == "dr_grpo"
+    assert (settings["group"]["kind"], settings["group"]["size"], settings["group"]["horizon"]) == ("decision", 4, 20)
+    assert run_train.main([*started, "--out", str(second), "--like", str(first / "settings.json")]) == 0
+    assert json.loads((second / "settings.json").read_text()) == settings
+    for like, more, message in (
+        ("decison", (), "known: decision_groups"),
+        ("episode_groups", ("gspo",), "is of recipe dr_grpo, not gspo"),
+        (str(imitated / "metrics.jsonl"), (), "holds no settings"),
+    ):
+        arguments = ["grpo", *more, *started[1:], "--out", str(tmp_path / "no"), "--like", like]
+        assert run_train.main(arguments) == 2
+        assert message in capsys.readouterr().err
+
+
 def test_settings_that_make_no_sense_are_refused_at_once(imitated: Path, tmp_path: Path, capsys):
     assert grpo(imitated, tmp_path / "run", *SMALL, "--loss.ratio", "none") == 2
     assert "recipe dr_grpo has loss.ratio token" in capsys.readouterr().err
