@@ -19,8 +19,9 @@ from typing import Any
 import carla
 import numpy as np
 
-from benchmarks.draw_story import MOVED, save_figure, story_figure
+from benchmarks.draw_story import save_figure, story_figure
 from benchmarks.draw_town import lane_strips
+from benchmarks.story_beats import MOVED
 from evaluation.drive import drive_route
 from evaluation.tasks import plan_run
 from leaderboard_adapters.recordings import SUFFIX, Recording, read_recording

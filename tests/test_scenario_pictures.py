@@ -38,8 +38,8 @@ def test_the_command_draws_a_type_and_its_page(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_moments_of_a_figure_are_few_and_in_order() -> None:
     pytest.importorskip("matplotlib")
-    from benchmarks.draw_story import MAX_BEATS, beats_of
     from benchmarks.scenario_pictures import best_drive
+    from benchmarks.story_beats import MAX_BEATS, beats_of
     from simulator.roads.towns import load_named_town
 
     _, recording = best_drive(load_named_town("MiniTown", None), "ParkingCutIn")
