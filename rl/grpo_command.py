@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+import sys
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from rl.grpo_settings import PRESETS, GrpoSettings, load_settings, recipe, settings_file
 from simulator.errors import TrainingError
+
+if TYPE_CHECKING:
+    from rl.grpo import GrpoTrainer
+
+_SHOWN = (
+    "update", "ticks", "reward", "group_std", "zero_variance_share", "entropy", "held_out_driving_score",
+    "held_out_sampled_driving_score",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -89,6 +99,7 @@ def run(options: GrpoOptions) -> dict[str, Any]:
     from envs.vector_env import load_routes
     from rl.config import resolve_routes
     from rl.grpo import GrpoTrainer
+    from rl.grpo_checkpoint import last_checkpoint
     from rl.held_out import split_routes
 
     torch.set_num_threads(1)
@@ -101,7 +112,13 @@ def run(options: GrpoOptions) -> dict[str, Any]:
         load_policy(options.policy), routes, options.settings, options.out,
         train=picks, held_out=held, held_out_routes=held_routes, resume=options.resume,
     )  # fmt: skip
-    return trainer.run(_say)
+    try:
+        return trainer.run(_teller(trainer))
+    except KeyboardInterrupt:
+        saved = last_checkpoint(options.out)
+        then = f"--resume goes on from {saved}" if saved else f"{options.out} holds no checkpoint yet"
+        print(f"stopped in update {trainer.update + 1}; {then}", file=sys.stderr)
+        raise
 
 
 def load_policy(folder: Path) -> Any:
@@ -143,15 +160,18 @@ def _value(arguments: Sequence[str], flag: str) -> str | None:
     return None
 
 
-def _say(measures: dict[str, float]) -> None:
-    shown = (
-        "update",
-        "ticks",
-        "reward",
-        "group_std",
-        "zero_variance_share",
-        "entropy",
-        "held_out_driving_score",
-        "held_out_sampled_driving_score",
-    )
-    print("  ".join(f"{name} {measures[name]:.3g}" for name in shown if name in measures), flush=True)
+def _teller(trainer: GrpoTrainer) -> Callable[[dict[str, float]], None]:
+    """Prints a line an update: how far the run is, for how long it will go on, and the measures that matter most."""
+    settings = trainer.settings
+    whole = settings.max_ticks or settings.updates
+    first = trainer.ticks if settings.max_ticks else trainer.update
+    began = time.perf_counter()
+
+    def say(measures: dict[str, float]) -> None:
+        done = trainer.ticks if settings.max_ticks else trainer.update
+        left = (time.perf_counter() - began) * max(whole - done, 0) / max(done - first, 1)
+        told = [f"{min(done / whole, 1.0):4.0%}", f"{left / 60:.1f} min left"]
+        told += [f"{name} {measures[name]:.3g}" for name in _SHOWN if name in measures]
+        print("  ".join(told), flush=True)
+
+    return say

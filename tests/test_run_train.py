@@ -68,6 +68,25 @@ def test_an_online_run_is_saved_and_goes_on(imitated: Path, tmp_path: Path, caps
     assert (out / "policy" / "policy.json").exists()
 
 
+def test_an_interrupted_run_says_how_it_goes_on(imitated: Path, tmp_path: Path, capsys, monkeypatch):
+    from rl.grpo import GrpoTrainer
+
+    step = GrpoTrainer.step
+
+    def interrupted(trainer: GrpoTrainer) -> dict[str, float]:
+        if trainer.update == stop:
+            raise KeyboardInterrupt
+        return step(trainer)
+
+    monkeypatch.setattr(GrpoTrainer, "step", interrupted)
+    for stop, message in ((0, "holds no checkpoint yet"), (1, "--resume goes on from")):
+        out = tmp_path / f"run-{stop}"
+        assert grpo(imitated, out, *SMALL, "--checkpoint-every", "1", "--updates", "2") == 130
+        told = capsys.readouterr()
+        assert message in told.err
+    assert " 50%" in told.out
+
+
 def test_a_run_begins_with_the_settings_of_another(imitated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     few = ("--group.groups", "2", "--group.horizon", "20", "--group.stagger", "0", "--minibatch", "8", "--updates", "1")
     started = ["grpo", "--policy", str(imitated / "policy"), "--routes", "smoke", "--measure", "0"]
