@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from agents.extras import install_hint
 from simulator.errors import RouteGymError
 
 EXIT_OK, EXIT_INPUT, EXIT_INTERRUPTED = 0, 2, 130
@@ -32,6 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(import_module(COMMANDS[arguments[0]][0]).main(arguments[1:]))
     except RouteGymError as error:
         print(f"error: {error}", file=sys.stderr)
+        return EXIT_INPUT
+    except ImportError as error:
+        if not (hint := install_hint(error)):
+            raise
+        print(f"error: training needs more packages ({error}){hint}", file=sys.stderr)
         return EXIT_INPUT
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

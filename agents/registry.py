@@ -8,6 +8,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agents.extras import install_hint
 from simulator.errors import AgentError
 
 if TYPE_CHECKING:
@@ -84,5 +85,5 @@ def make_agent(spec: str) -> Agent:
             maker = next(p for p in entry_points(group="routegym.agents") if p.name == name).load()
         agent: Agent = maker(argument) if argument else maker()
     except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise AgentError(f"agent {spec!r} cannot be made: {error}") from error
+        raise AgentError(f"agent {spec!r} cannot be made: {error}{install_hint(error)}") from error
     return agent

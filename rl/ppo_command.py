@@ -85,10 +85,8 @@ def _train(options: PpoOptions) -> int:
     folder = options.resume or options.out or _folder(config)
     if options.resume is None and (folder / "last.safetensors").exists():
         raise TrainingError(f"{folder} already holds a run; go on with --resume {folder}, or choose another --out")
-    try:
-        from rl.train import train
-    except ImportError as error:
-        raise TrainingError(f"training needs more packages ({error}): pip install 'routegym[train]'") from None
+    from rl.train import train
+
     return EXIT_OK if train(config, folder, checkpoint, rollouts=options.rollouts) else EXIT_INTERRUPTED
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 import numpy as np
 import tyro
 
+from agents.extras import install_hint
 from simulator.errors import RouteGymError
 from simulator.state import TICK_SECONDS
 
@@ -133,6 +134,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except RouteGymError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except ImportError as error:
+        if not (hint := install_hint(error)):
+            raise
+        print(f"error: action tokens need more packages ({error}){hint}", file=sys.stderr)
         return 2
 
 

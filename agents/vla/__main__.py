@@ -10,6 +10,7 @@ from typing import Annotated
 
 import tyro
 
+from agents.extras import install_hint
 from agents.vla.view import CameraView
 from simulator.errors import RouteGymError
 
@@ -60,6 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except RouteGymError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except ImportError as error:
+        if not (hint := install_hint(error)):
+            raise
+        print(f"error: vision-language policies need more packages ({error}){hint}", file=sys.stderr)
         return 2
 
 
