@@ -10,12 +10,15 @@ from token_samples import made_up_rows, small_codebook, small_policy
 
 from agents.policy import pick, take_rows
 from agents.token_policy import TokenPolicy
+from envs.vector_env import load_routes
 from simulator.errors import AgentError
 
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
-from rl.losses import LossSettings, policy_loss  # noqa: E402 - needs torch
+from agents.token_agent import TokenAgent  # noqa: E402 - needs torch
+from rl.held_out import drive_all, score_of  # noqa: E402
+from rl.losses import LossSettings, policy_loss  # noqa: E402
 
 
 @pytest.mark.parametrize("length", [1, 3])
@@ -131,3 +134,10 @@ def test_tokens_of_like_motion_begin_alike():
     far = np.linalg.norm(table[34] - table[0])
     assert book.size == 35
     assert near < far
+
+
+def test_the_policy_that_ships_drives():
+    routes = load_routes("smoke")
+    agent = TokenAgent(str(Path(__file__).parent.parent / "rl" / "checkpoints" / "minitown-grpo-1"))
+    results = drive_all(agent, routes, [(k, 0) for k in range(len(routes.routes))])
+    assert score_of(results).driving_score > 55.0
