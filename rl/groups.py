@@ -124,7 +124,7 @@ class EpisodeGroups:
         self._tasks.order = [int(k) for k in state["order"]]
 
 
-MAX_ROOTS = 256
+MAX_ROOTS = 256  # rides side by side; more groups than that branch from them in turns
 
 
 class DecisionGroups:
